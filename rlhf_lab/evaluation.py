@@ -1,0 +1,138 @@
+"""Did it get better? Win rates with intervals, from blind comparisons.
+
+A win rate is a share, and a share from a dozen comparisons is uncertain by more than most people
+expect. So every function here returns an interval with its estimate, and "inconclusive" is a verdict.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+from rlhf_lab.feedback import Candidate, Item, Record
+
+
+@dataclass(frozen=True)
+class WinRate:
+    """Wins, losses and ties of a contender against a rival, with a confidence interval for its win rate."""
+
+    wins: int
+    ties: int
+    losses: int
+    confidence: float = 0.95  # coverage of the interval
+
+    @property
+    def comparisons(self) -> int:
+        return self.wins + self.ties + self.losses
+
+    @property
+    def estimate(self) -> float:
+        """Share of comparisons won, a tie counting as half; NaN without any."""
+        return (self.wins + 0.5 * self.ties) / self.comparisons if self.comparisons else math.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        return wilson_interval(self.wins + 0.5 * self.ties, self.comparisons, self.confidence)
+
+    @property
+    def verdict(self) -> str:
+        """One of: better, worse, inconclusive (the interval includes one half)."""
+        low, high = self.interval
+        return "better" if low > 0.5 else "worse" if high < 0.5 else "inconclusive"
+
+    def __str__(self) -> str:
+        if not self.comparisons:
+            return "no comparisons yet"
+        low, high = self.interval
+        return (
+            f"preferred in {100 * self.estimate:.0f} of 100 ({self.wins} won, {self.ties} tied, {self.losses} lost;"
+            f" {self.confidence:.0%} interval {100 * low:.0f} to {100 * high:.0f}): {self.verdict}"
+        )
+
+
+def wilson_interval(successes: float, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Score interval for a proportion (Wilson 1927): sound for few trials and for shares near 0 or 1.
+
+    Returns (0, 1) for no trials: nothing is known. Raises ValueError for impossible counts.
+    """
+    if trials < 0 or not 0 <= successes <= trials:
+        raise ValueError(f"{successes} successes in {trials} trials is impossible.")
+    if trials == 0:
+        return 0.0, 1.0
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    share = successes / trials
+    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    half = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def win_rate(outcomes: Iterable[str], confidence: float = 0.95) -> WinRate:
+    """Count outcomes "win", "tie" and "loss". Raises ValueError for any other word."""
+    counts = {"win": 0, "tie": 0, "loss": 0}
+    for outcome in outcomes:
+        if outcome not in counts:
+            raise ValueError(f"An outcome is 'win', 'tie' or 'loss', not {outcome!r}.")
+        counts[outcome] += 1
+    return WinRate(counts["win"], counts["tie"], counts["loss"], confidence)
+
+
+def win_rate_by(
+    utility: Callable[[str, str], float],
+    prompts: Sequence[str],
+    contender: Sequence[str],
+    rival: Sequence[str],
+    confidence: float = 0.95,
+) -> WinRate:
+    """Win rate under a known utility(prompt, completion): the noise-free verdict of a simulated rater."""
+    if not len(prompts) == len(contender) == len(rival):
+        raise ValueError(
+            f"Need one completion of each kind a prompt, got {len(prompts)} prompts, {len(contender)} and {len(rival)}."
+        )
+    outcomes = []
+    for prompt, ours, theirs in zip(prompts, contender, rival, strict=True):
+        gap = utility(prompt, ours) - utility(prompt, theirs)
+        outcomes.append("win" if gap > 0 else "loss" if gap < 0 else "tie")
+    return win_rate(outcomes, confidence)
+
+
+def blind_items(
+    prompts: Sequence[str],
+    contender: Sequence[str],
+    rival: Sequence[str],
+    names: tuple[str, str] = ("after", "before"),
+    prefix: str = "blind",
+) -> list[Item]:
+    """Comparison items that set two models' completions side by side, for a `RatingSession` to ask blind.
+
+    Which model wrote which is kept with the candidate (`policy`) and never shown; the session shuffles sides.
+    """
+    return [
+        Item(
+            item_id=f"{prefix}-{i}",
+            prompt=prompt,
+            candidates=(
+                Candidate(id=f"{prefix}-{i}-{names[0]}", text=ours, policy=names[0]),
+                Candidate(id=f"{prefix}-{i}-{names[1]}", text=theirs, policy=names[1]),
+            ),
+        )
+        for i, (prompt, ours, theirs) in enumerate(zip(prompts, contender, rival, strict=True))
+    ]
+
+
+def win_rate_from_records(records: Iterable[Record], contender: str = "after", confidence: float = 0.95) -> WinRate:
+    """Win rate of the policy named `contender` from comparison records; "both bad" counts as a tie."""
+    outcomes = []
+    for record in records:
+        if record.status != "submitted" or not record.value:
+            continue
+        winner = record.value["winner"]
+        policies = {candidate.id: candidate.policy for candidate in record.candidates}
+        if contender not in policies.values():
+            raise ValueError(f"No candidate of the policy {contender!r} in the comparison {record.item_id!r}.")
+        if winner in ("tie", "both_bad"):
+            outcomes.append("tie")
+        else:
+            outcomes.append("win" if policies[winner] == contender else "loss")
+    return win_rate(outcomes, confidence)

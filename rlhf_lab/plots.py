@@ -1,0 +1,153 @@
+"""Figures: one style, live charts for the training loops, and tables that show text as text."""
+
+from __future__ import annotations
+
+import html
+import time
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from IPython.display import display
+from matplotlib.figure import Figure
+
+# Okabe and Ito's palette (2008): told apart by colour-blind readers, on light and dark pages.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+STYLE = {
+    "figure.dpi": 96,
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e6e6e6",
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9.5,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "lines.linewidth": 1.8,
+    "font.size": 9.5,
+    "axes.prop_cycle": plt.cycler(color=COLOURS),
+}
+
+
+def new_figure(columns: int = 1, rows: int = 1, width: float = 8.0, height: float = 2.8):
+    """A figure in the course's style, not yet shown: (figure, axes). Show it with `show`."""
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(rows, columns, figsize=(width, height), layout="constrained")
+    plt.close(figure)  # the notebook shows it when asked, once, and not again at the end of the cell
+    return figure, axes
+
+
+def show(figure: Figure) -> None:
+    display(figure)
+
+
+class LiveChart:
+    """A callback for the training loops: draws chosen metrics as the run goes, under a progress bar.
+
+    metrics: axis title -> metric name, or several names. Redraws at most every `seconds`, so that drawing
+    costs the training little. `finish` draws the last state; the loops need not know about it, so use the
+    chart as a context manager: `with LiveChart(...) as chart: train(..., callback=chart)`. An interrupt
+    leaves the figure with everything up to then.
+    """
+
+    def __init__(
+        self,
+        metrics: Mapping[str, str | Sequence[str]],
+        total: int | None = None,
+        seconds: float = 2.0,
+        x: str = "step",
+        smooth: int = 0,
+    ):
+        self.metrics = {title: [names] if isinstance(names, str) else list(names) for title, names in metrics.items()}
+        self.total, self.seconds, self.x, self.smooth = total, seconds, x, smooth
+        self.history: list[Mapping] = []
+        self.started = time.perf_counter()
+        self.drawn, self.handle = 0.0, None
+
+    def __enter__(self) -> LiveChart:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.finish()
+
+    def __call__(self, metrics: Mapping) -> None:
+        """Take one record of metrics; redraw if it is time."""
+        self.history.append(metrics)
+        if time.perf_counter() - self.drawn >= self.seconds:
+            self.draw()
+
+    def finish(self) -> None:
+        if self.history:
+            self.draw()
+
+    def draw(self) -> None:
+        figure, axes = new_figure(columns=len(self.metrics), width=min(4.0 * len(self.metrics) + 0.6, 11), height=2.7)
+        for axis, (title, names) in zip(np.atleast_1d(axes), self.metrics.items(), strict=True):
+            for name in names:
+                points = [(m[self.x], m[name]) for m in self.history if m.get(name) is not None]
+                if points:
+                    steps, values = np.array(points, float).T
+                    self._line(axis, steps, values, name.replace("_", " "))
+            axis.set_title(title)
+            axis.set_xlabel(self.x)
+            if len(names) > 1:
+                axis.legend()
+        figure.suptitle(self._progress(), x=0.01, ha="left", fontsize=9, family="monospace", color="#555555")
+        if self.handle is None:
+            self.handle = display(figure, display_id=True)
+        else:
+            self.handle.update(figure)
+        self.drawn = time.perf_counter()
+
+    def _line(self, axis, steps: np.ndarray, values: np.ndarray, label: str) -> None:
+        if self.smooth and len(values) > 2 * self.smooth:
+            (line,) = axis.plot(steps, values, alpha=0.25, linewidth=1)
+            kernel = np.ones(self.smooth) / self.smooth
+            axis.plot(
+                steps[self.smooth - 1 :], np.convolve(values, kernel, "valid"), color=line.get_color(), label=label
+            )
+        else:
+            axis.plot(steps, values, label=label, marker="o" if len(values) == 1 else None)
+
+    def _progress(self) -> str:
+        done = self.history[-1][self.x]
+        elapsed = time.perf_counter() - self.started
+        if not self.total:
+            return f"{self.x} {done:.0f}, {elapsed:.0f} s"
+        share = min(done / self.total, 1.0)
+        bar = "█" * round(24 * share) + "░" * (24 - round(24 * share))
+        left = f", {elapsed * (1 - share) / share:.0f} s left" if 0 < share < 1 else ""
+        return f"{bar} {self.x} {done:.0f} of {self.total}, {elapsed:.0f} s{left}"
+
+
+def side_by_side(columns: Mapping[str, Sequence], caption: str = "") -> None:
+    """Show texts in a table, one column a heading. Every cell is escaped: model text is never HTML."""
+    rows = list(zip(*columns.values(), strict=True))
+    head = "".join(f"<th style='text-align:left'>{html.escape(str(title))}</th>" for title in columns)
+    cell = "<td style='text-align:left;vertical-align:top;max-width:26em;white-space:pre-wrap'>{}</td>"
+    body = "".join(
+        "<tr>" + "".join(cell.format(html.escape(str(value).strip())) for value in row) + "</tr>" for row in rows
+    )
+    note = f"<caption style='text-align:left'>{html.escape(caption)}</caption>" if caption else ""
+    plain = "\n\n".join("\n".join(f"{t}: {str(v).strip()}" for t, v in zip(columns, row, strict=True)) for row in rows)
+    table = f"<table>{note}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    display({"text/html": table, "text/plain": plain}, raw=True)
+
+
+def weights_figure(names: Sequence[str], mean: np.ndarray, deviation: np.ndarray, title: str) -> Figure:
+    """Bars of a reward's weights (K,) with one standard deviation each, the largest on top."""
+    order = np.argsort(np.abs(mean))
+    figure, axis = new_figure(width=6.5, height=0.26 * len(names) + 0.9)
+    colours = [COLOURS[0] if mean[k] >= 0 else COLOURS[1] for k in order]
+    axis.barh(range(len(order)), mean[order], xerr=deviation[order], color=colours, ecolor="#777777", height=0.65)
+    axis.set_yticks(range(len(order)), [names[k] for k in order])
+    axis.axvline(0, color="#777777", linewidth=0.8)
+    axis.set_title(title)
+    axis.set_xlabel("weight, in logits per standard deviation of the aspect")
+    return figure
