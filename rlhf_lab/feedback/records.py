@@ -1,0 +1,336 @@
+"""One rating, written down so that anybody can understand it years later.
+
+A `Record` holds who answered, what stood on the screen (texts and the order they stood in), the answer and
+how long it took. Records are events and are only ever added: taking an answer back is another record that
+names the one it `supersedes`. Answers are in *canonical* form, by candidate id: whether a text stood on the
+left or on the right is kept in `display_order` and never inside the answer.
+
+Five kinds of question share this form; `value` is what differs:
+
+    compare   {"winner": candidate id | "tie" | "both_bad"}
+    score     {axis: int, ...}
+    label     [tag, ...]
+    rank      [[best id, ...], [next id, ...], ...]      ids in one inner list are tied
+    edit      {"base_id": candidate id, "text": rewritten text}
+"""
+
+import hashlib
+import json
+import math
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from rlhf_lab.feedback.errors import RecordError
+
+SCHEMA_VERSION = 1
+KINDS = ("compare", "score", "label", "rank", "edit")
+SOURCES = ("human", "simulated", "replay", "gold", "model")
+STATUSES = ("submitted", "skipped", "discarded", "retracted")
+VERDICTS = ("tie", "both_bad")  # answers to a comparison that are no candidate's id
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A text that was, or is to be, shown to a rater."""
+
+    id: str  # unique within its item
+    text: str  # exactly as the model wrote it
+    policy: str = ""  # which model wrote it; never shown to the rater
+    sampling: Mapping[str, Any] = field(default_factory=dict)  # temperature and the like, JSON values only
+    seed: int | None = None  # of the generator that it was sampled with
+
+    def __post_init__(self) -> None:
+        _require_id(self.id, "a candidate's id")
+        if self.id in VERDICTS:
+            raise RecordError(f"A candidate may not be called {self.id!r}: that word is an answer. Rename it.")
+        _require_text(self.text, f"the text of candidate {self.id!r}")
+        _require_text(self.policy, f"the policy of candidate {self.id!r}")
+        if not isinstance(self.sampling, Mapping):
+            raise RecordError(f"The sampling settings of candidate {self.id!r} must be a dict.")
+        object.__setattr__(self, "sampling", _as_json(dict(self.sampling), "sampling settings"))
+        if self.seed is not None and not _is_int(self.seed):
+            raise RecordError(f"The seed of candidate {self.id!r} must be a whole number or None.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The candidate as JSON values."""
+        return {"id": self.id, "text": self.text, "policy": self.policy, "sampling": self.sampling,
+                "seed": self.seed}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One question: a prompt and the candidates to be judged."""
+
+    item_id: str  # unique within its task; use `compare_item` to derive it from the content
+    prompt: str  # exactly as the model saw it
+    candidates: tuple[Candidate, ...]  # in canonical order; the session shuffles them for the screen
+    is_gold: bool = False  # the right answer is known, the item is there to check the rater
+
+    def __post_init__(self) -> None:
+        _require_id(self.item_id, "an item's id")
+        _require_text(self.prompt, f"the prompt of item {self.item_id!r}")
+        object.__setattr__(self, "candidates", _candidates(self.candidates, self.item_id))
+
+
+def compare_item(
+    prompt: str,
+    first: str,
+    second: str,
+    policies: tuple[str, str] = ("", ""),
+    sampling: Mapping[str, Any] | None = None,
+    seeds: tuple[int | None, int | None] = (None, None),
+    is_gold: bool = False,
+) -> Item:
+    """A question "which of these two completions is better?", with ids made from its content.
+
+    The same texts always give the same ids, so answers are found again after a restart; other texts give
+    other ids, so an old answer is never mistaken for one about a new text.
+    """
+    first_id, second_id = (_digest(policy, text) for policy, text in zip(policies, (first, second), strict=True))
+    if first_id == second_id:
+        second_id += "-2"
+    candidates = (
+        Candidate(first_id, first, policies[0], sampling or {}, seeds[0]),
+        Candidate(second_id, second, policies[1], sampling or {}, seeds[1]),
+    )
+    return Item(_digest(prompt, first_id, second_id), prompt, candidates, is_gold)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One event: an answer, a skip, or the taking back of one. Never changed once written."""
+
+    # who and when
+    rater_id: str  # a pseudonym
+    source: str  # one of SOURCES
+    session_id: str  # which sitting
+    # the question
+    task_id: str  # which round of questions, for example "00-first-round"
+    kind: str  # one of KINDS
+    item_id: str  # which question of the round
+    # what was shown
+    prompt: str
+    candidates: tuple[Candidate, ...]  # in canonical order
+    display_order: tuple[str, ...]  # candidate ids as they stood on the screen, from the left
+    # the answer
+    status: str  # one of STATUSES
+    value: Any = None  # see the module's docstring; None unless submitted
+    confidence: float | None = None  # 0 (a guess) to 1 (certain)
+    note: str = ""  # anything the rater wants to add
+    supersedes: str | None = None  # uid of the record that this one replaces or takes back
+    guideline_version: str = ""  # which guidelines the rater had in view
+    is_gold: bool = False  # the right answer was known
+    # how
+    client_ms: int | None = None  # milliseconds in view, measured in the browser; None if nobody measured
+    input_method: str = ""  # "mouse", "keyboard", "rater", ...
+    # identity
+    uid: str = field(default_factory=lambda: str(uuid.uuid4()))  # unique over all records
+    ts_utc: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds"))
+    schema_version: int = SCHEMA_VERSION  # of this form
+
+    def __post_init__(self) -> None:
+        for name in ("uid", "ts_utc", "session_id", "rater_id", "task_id", "item_id"):
+            _require_id(getattr(self, name), name)
+        for name, allowed in (("source", SOURCES), ("kind", KINDS), ("status", STATUSES)):
+            if getattr(self, name) not in allowed:
+                raise RecordError(f"{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}.")
+        for name in ("prompt", "note", "input_method", "guideline_version"):
+            _require_text(getattr(self, name), name)
+        if self.schema_version != SCHEMA_VERSION:
+            raise RecordError(
+                f"Record {self.uid} has form {self.schema_version!r}, this version of RLHF Lab reads form"
+                f" {SCHEMA_VERSION}. Update RLHF Lab to read newer records."
+            )
+        object.__setattr__(self, "candidates", _candidates(self.candidates, self.item_id))
+        object.__setattr__(self, "display_order", tuple(self.display_order))
+        if sorted(self.display_order) != sorted(candidate.id for candidate in self.candidates):
+            raise RecordError(
+                f"display_order must name every candidate of item {self.item_id!r} once;"
+                f" got {list(self.display_order)}."
+            )
+        if self.client_ms is not None and not (_is_int(self.client_ms) and self.client_ms >= 0):
+            raise RecordError(f"client_ms must be a whole number of milliseconds or None; got {self.client_ms!r}.")
+        if self.confidence is not None and not (_is_number(self.confidence) and 0 <= self.confidence <= 1):
+            raise RecordError(f"confidence must be between 0 and 1, or None; got {self.confidence!r}.")
+        if self.supersedes is not None:
+            _require_id(self.supersedes, "supersedes")
+        if self.supersedes == self.uid:
+            raise RecordError(f"Record {self.uid} cannot supersede itself.")
+        if self.status == "retracted" and self.supersedes is None:
+            raise RecordError("A retraction must name the record it takes back in `supersedes`.")
+        if self.status == "submitted":
+            object.__setattr__(self, "value", check_value(self.kind, self.value, self.candidates))
+        elif self.value is not None:
+            raise RecordError(f"A record with status {self.status!r} carries no value; got {self.value!r}.")
+
+    @property
+    def item(self) -> Item:
+        """The question that this record answers."""
+        return Item(self.item_id, self.prompt, self.candidates, self.is_gold)
+
+    @property
+    def winner(self) -> str | None:
+        """Of a submitted comparison: the winner's id, "tie" or "both_bad"; of anything else None."""
+        return self.value["winner"] if self.kind == "compare" and self.status == "submitted" else None
+
+    def candidate(self, candidate_id: str) -> Candidate:
+        """The candidate with this id; RecordError if there is none."""
+        for candidate in self.candidates:
+            if candidate.id == candidate_id:
+                return candidate
+        raise RecordError(f"Item {self.item_id!r} has no candidate {candidate_id!r}.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as JSON values, in the order of the fields."""
+        content = {name: getattr(self, name) for name in _RECORD_FIELDS}
+        content["candidates"] = [candidate.to_dict() for candidate in self.candidates]
+        content["display_order"] = list(self.display_order)
+        return content
+
+    def to_json(self) -> str:
+        """One line of ASCII JSON. Any text survives it, lone surrogates and NUL characters included."""
+        return json.dumps(self.to_dict(), ensure_ascii=True, allow_nan=False)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "Record":
+        """The record that `to_dict` gave. RecordError if a field is missing, unknown or makes no sense."""
+        if not isinstance(content, Mapping):
+            raise RecordError(f"A record must be a JSON object; got {type(content).__name__}.")
+        version = content.get("schema_version", SCHEMA_VERSION)
+        if _is_int(version) and version > SCHEMA_VERSION:
+            raise RecordError(
+                f"This record was written by a newer version of RLHF Lab (form {version}, we read"
+                f" {SCHEMA_VERSION}). Update RLHF Lab."
+            )
+        unknown = sorted(set(content) - set(_RECORD_FIELDS))
+        if unknown:
+            raise RecordError(f"A record has fields that we do not know: {', '.join(map(str, unknown))}.")
+        try:
+            candidates = tuple(Candidate(**candidate) for candidate in content["candidates"])
+            return cls(**{**content, "candidates": candidates, "display_order": tuple(content["display_order"])})
+        except (KeyError, TypeError) as error:
+            raise RecordError(f"A record lacks a field or has one of the wrong type: {error}.") from error
+
+    @classmethod
+    def from_json(cls, line: str) -> "Record":
+        """The record that `to_json` gave. RecordError if the line is no such record."""
+        try:
+            content = json.loads(line)
+        except ValueError as error:
+            raise RecordError(f"This is not a record in JSON ({error}): {line[:80]!r}") from error
+        return cls.from_dict(content)
+
+
+_RECORD_FIELDS = tuple(entry.name for entry in fields(Record))
+
+
+def effective(events: Iterable[Record]) -> list[Record]:
+    """What stands after all is said: events that no other event supersedes, without the retractions.
+
+    Skipped and discarded items are still there, with their status. The order is that of the events.
+    """
+    events = list(events)
+    superseded = {event.supersedes for event in events}
+    return [event for event in events if event.uid not in superseded and event.status != "retracted"]
+
+
+def check_value(kind: str, value: Any, candidates: Sequence[Candidate]) -> Any:
+    """The answer in plain JSON values, or RecordError saying what is wrong with it."""
+    ids = [candidate.id for candidate in candidates]
+    return _CHECKS[kind](_as_json(value, f"the answer to a question of kind {kind!r}"), ids)
+
+
+def _check_compare(value: Any, ids: list[str]) -> Any:
+    if len(ids) != 2:
+        raise RecordError(f"A comparison needs two candidates; got {len(ids)}.")
+    if not isinstance(value, dict) or set(value) != {"winner"} or value["winner"] not in (*ids, *VERDICTS):
+        raise RecordError(
+            f'The answer to a comparison is {{"winner": ...}} with one of {[*ids, *VERDICTS]}; got {value!r}.'
+        )
+    return value
+
+
+def _check_score(value: Any, ids: list[str]) -> Any:
+    if not isinstance(value, dict) or not value or not all(_is_int(score) for score in value.values()):
+        raise RecordError(f"Scores are {{axis: whole number}} with at least one axis; got {value!r}.")
+    return value
+
+
+def _check_label(value: Any, ids: list[str]) -> Any:
+    if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):
+        raise RecordError(f"Labels are a list of tags, empty for none of them; got {value!r}.")
+    if len(set(value)) != len(value):
+        raise RecordError(f"A tag is named twice: {value!r}.")
+    return value
+
+
+def _check_rank(value: Any, ids: list[str]) -> Any:
+    is_nested = isinstance(value, list) and all(isinstance(tier, list) and tier for tier in value)
+    named = [candidate_id for tier in value for candidate_id in tier] if is_nested else []
+    if not all(isinstance(candidate_id, str) for candidate_id in named) or sorted(named) != sorted(ids):
+        raise RecordError(f"A ranking is a list of lists that names each of {ids} once; got {value!r}.")
+    return value
+
+
+def _check_edit(value: Any, ids: list[str]) -> Any:
+    if not isinstance(value, dict) or set(value) != {"base_id", "text"} or value["base_id"] not in ids:
+        raise RecordError(f'An edit is {{"base_id": one of {ids}, "text": ...}}; got {value!r}.')
+    _require_text(value["text"], "the edited text")
+    return value
+
+
+_CHECKS = {
+    "compare": _check_compare,
+    "score": _check_score,
+    "label": _check_label,
+    "rank": _check_rank,
+    "edit": _check_edit,
+}
+
+
+def _candidates(candidates: Iterable[Candidate], item_id: str) -> tuple[Candidate, ...]:
+    candidates = tuple(candidates)
+    if not candidates or not all(isinstance(candidate, Candidate) for candidate in candidates):
+        raise RecordError(f"Item {item_id!r} needs at least one Candidate; got {candidates!r}.")
+    if len({candidate.id for candidate in candidates}) != len(candidates):
+        raise RecordError(f"Two candidates of item {item_id!r} have the same id. Give each its own.")
+    return candidates
+
+
+def _require_id(value: Any, name: str) -> None:
+    if not isinstance(value, str) or not value:
+        raise RecordError(f"{name} must be a string that is not empty; got {value!r}.")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise RecordError(f"{name} must be valid Unicode; got {value!r}.") from error
+
+
+def _require_text(value: Any, name: str) -> None:
+    if not isinstance(value, str):
+        raise RecordError(f"{name} must be a string; got {type(value).__name__}.")
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _as_json(value: Any, name: str) -> Any:
+    """The value as JSON would give it back: tuples become lists, a copy of its own."""
+    if not value and isinstance(value, dict):
+        return {}
+    try:
+        return json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise RecordError(f"{name} must be made of JSON values ({error}); got {value!r}.") from error
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:12]

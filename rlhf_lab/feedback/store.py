@@ -1,0 +1,232 @@
+"""Where ratings live: one SQLite file, to which events are only ever added.
+
+A rating is a person's time, so the store is careful rather than fast: each write is on the disk before
+`append` returns, a kernel that is killed loses nothing it acknowledged, and several notebooks may write at
+once. A widget's callback runs in whatever thread the kernel likes, so a connection lives for one call only.
+A write takes about a millisecond.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ClassVar
+
+from rlhf_lab.feedback.errors import ConflictError, RecordError, StoreBusyError, StoreError
+from rlhf_lab.feedback.records import Record
+from rlhf_lab.paths import home_dir
+
+_SCHEMA = """
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    uid TEXT NOT NULL UNIQUE,
+    task_id TEXT NOT NULL,
+    rater_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    source TEXT NOT NULL,
+    item_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    supersedes TEXT,
+    record TEXT NOT NULL
+);
+CREATE INDEX events_by_task ON events (task_id, rater_id, seq);
+CREATE INDEX events_by_supersedes ON events (supersedes);
+"""
+
+
+class FeedbackStore:
+    """A file of feedback events. Safe to use from any thread and from several processes at once.
+
+    path: the database file; made, with its folder, where there is none. Without one: feedback.sqlite in the
+        learner's folder (`rlhf_lab.paths.home_dir`).
+
+    Every method raises StoreBusyError if another program keeps the file locked for three seconds, and
+    StoreError, with what to do, if the file cannot be used.
+    """
+
+    schema_version: ClassVar[int] = 1  # kept in the file as PRAGMA user_version
+    application_id: ClassVar[int] = 0x524C4846  # "RLHF", marks the file as ours
+    migrations: ClassVar[dict[int, Callable[[sqlite3.Connection], None]]] = {}  # version -> step to the next
+    wait_seconds: ClassVar[float] = 3.0  # how long a call waits for a locked file, in all
+
+    def __init__(self, path: Path | str | None = None):
+        self.path = Path(path) if path is not None else home_dir() / "feedback.sqlite"
+        self._lock = threading.Lock()
+        with self._connection():
+            pass  # create, migrate or refuse at once, where the person who made the store sees it
+
+    def __repr__(self) -> str:
+        return f"FeedbackStore({self.path.name!r})"
+
+    def append(self, record: Record, *, after: int | None = None) -> int:
+        """Add an event; when this returns, it is on the disk. Gives the event's number in the file.
+
+        Appending the same record twice adds it once. With `after`, the event is added only if number `after`
+        is still the last one of the same task and rater (0: there is none yet); else ConflictError.
+        """
+        line = record.to_json()
+        with self._connection(write=True) as connection:
+            known = connection.execute("SELECT seq, record FROM events WHERE uid = ?", (record.uid,)).fetchone()
+            if known:
+                if known[1] != line:
+                    raise RecordError(f"Another record already has uid {record.uid}. Records are never changed.")
+                return known[0]
+            if after is not None and after != _last(connection, record.task_id, record.rater_id):
+                raise ConflictError(f"Another notebook has just recorded an answer for task {record.task_id!r}.")
+            row = (record.uid, record.task_id, record.rater_id, record.kind, record.source, record.item_id,
+                   record.status, record.supersedes, line)
+            return connection.execute(
+                "INSERT INTO events (uid, task_id, rater_id, kind, source, item_id, status, supersedes, record)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row
+            ).lastrowid
+
+    def events(
+        self, task_id: str | None = None, rater_id: str | None = None, kind: str | None = None,
+        source: str | None = None,
+    ) -> list[Record]:
+        """Everything that happened, in order, retractions included; of one task, rater, ... where given."""
+        with self._connection() as connection:
+            return self._select(connection, "1", task_id=task_id, rater_id=rater_id, kind=kind, source=source)
+
+    def records(
+        self, task_id: str | None = None, rater_id: str | None = None, kind: str | None = None,
+        source: str | None = None,
+    ) -> list[Record]:
+        """What stands: events that nothing supersedes, without retractions. Skips are in it, as skipped."""
+        stands = (
+            "status != 'retracted'"
+            " AND NOT EXISTS (SELECT 1 FROM events AS later WHERE later.supersedes = events.uid)"
+        )
+        with self._connection() as connection:
+            return self._select(connection, stands, task_id=task_id, rater_id=rater_id, kind=kind, source=source)
+
+    def history(self, task_id: str, rater_id: str) -> tuple[list[Record], int]:
+        """The events of one rater on one task, and the number of the last one (0: none) for `append`."""
+        with self._connection() as connection:
+            connection.execute("BEGIN")  # both reads see the same moment
+            events = self._select(connection, "1", task_id=task_id, rater_id=rater_id)
+            return events, _last(connection, task_id, rater_id)
+
+    @staticmethod
+    def _select(connection: sqlite3.Connection, condition: str, **wanted: str | None) -> list[Record]:
+        wanted = {column: value for column, value in wanted.items() if value is not None}
+        clauses = " AND ".join([condition, *(f"{column} = ?" for column in wanted)])
+        query = f"SELECT record FROM events WHERE {clauses} ORDER BY seq"
+        return [Record.from_json(line) for (line,) in connection.execute(query, tuple(wanted.values()))]
+
+    @contextmanager
+    def _connection(self, write: bool = False) -> Iterator[sqlite3.Connection]:
+        """A connection for one call: opened, checked, and with `write` committed when the body succeeds."""
+        deadline = time.monotonic() + self.wait_seconds
+        if not self._lock.acquire(timeout=self.wait_seconds):
+            raise StoreBusyError(self._busy_message())
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self.path, timeout=self.wait_seconds, isolation_level=None)) as connection:
+                connection.execute("PRAGMA synchronous = FULL")
+                _wait_until(connection, deadline)
+                self._check_version(connection, deadline)
+                if write:
+                    _wait_until(connection, deadline)
+                    connection.execute("BEGIN IMMEDIATE")
+                yield connection  # closing without COMMIT rolls back
+                if connection.in_transaction:
+                    _wait_until(connection, deadline)
+                    connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._explain(error) from error
+        except OSError as error:
+            raise StoreError(self._unusable_message(str(error))) from error
+        finally:
+            self._lock.release()
+
+    def _check_version(self, connection: sqlite3.Connection, deadline: float) -> None:
+        """Make the tables in a new file, upgrade an older one, refuse what is newer or not ours."""
+        version, application = _marks(connection)
+        if version == self.schema_version and application == self.application_id:
+            return
+        # Anything but a good file: look again with the file to ourselves, somebody may be mending it.
+        if version == 0 and application == 0:
+            _wait_until(connection, deadline)
+            connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("BEGIN IMMEDIATE")
+        version, application = _marks(connection)
+        is_empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+        if version == 0 and application == 0 and is_empty:
+            for statement in _SCHEMA.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {self.application_id}")
+            connection.execute("PRAGMA user_version = 1")
+            version, application = 1, self.application_id
+            is_new = True
+        else:
+            is_new = False
+        if application != self.application_id:
+            raise StoreError(
+                f"{self.path} is a database of another program. Give FeedbackStore another path, or move that"
+                " file away."
+            )
+        if version > self.schema_version:
+            raise StoreError(
+                f"{self.path} was written by a newer version of RLHF Lab (schema {version}, this one knows"
+                f" {self.schema_version}). Update RLHF Lab; the file has not been touched."
+            )
+        if version < self.schema_version:
+            if not is_new:
+                self._back_up(version)
+            for step in range(version, self.schema_version):
+                self.migrations[step](connection)
+            connection.execute(f"PRAGMA user_version = {self.schema_version}")
+        connection.execute("COMMIT")
+
+    def _back_up(self, version: int) -> Path:
+        """A copy beside the file, made while the caller holds the write lock, so that nothing is missed."""
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+        copy = self.path.with_name(f"{self.path.stem}.schema{version}-{stamp}.backup.sqlite")
+        with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+        return copy
+
+    def _explain(self, error: sqlite3.Error) -> StoreError:
+        """Our exception for SQLite's, with what to do."""
+        code = getattr(error, "sqlite_errorcode", None)
+        primary = code & 0xFF if code is not None else None
+        if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return StoreBusyError(self._busy_message())
+        if primary in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+            return StoreError(
+                f"{self.path} is not a feedback database, or is damaged ({error}). Move it away to start with an"
+                " empty one, or put a backup in its place."
+            )
+        return StoreError(self._unusable_message(str(error)))
+
+    def _busy_message(self) -> str:
+        return (
+            f"Another program has kept {self.path.name} locked for {self.wait_seconds:g} seconds, so nothing was"
+            " written. Close that program (a database browser, another notebook), then try again."
+        )
+
+    def _unusable_message(self, reason: str) -> str:
+        return (
+            f"Cannot use the feedback database {self.path} ({reason}). Check that its folder exists, has space"
+            " left and may be written to, or set RLHF_LAB_HOME to a folder that may."
+        )
+
+
+def _last(connection: sqlite3.Connection, task_id: str, rater_id: str) -> int:
+    query = "SELECT coalesce(max(seq), 0) FROM events WHERE task_id = ? AND rater_id = ?"
+    return connection.execute(query, (task_id, rater_id)).fetchone()[0]
+
+
+def _marks(connection: sqlite3.Connection) -> tuple[int, int]:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version, connection.execute("PRAGMA application_id").fetchone()[0]
+
+
+def _wait_until(connection: sqlite3.Connection, deadline: float) -> None:
+    """Let statements wait for a lock for as long as is left, so that a call waits no longer in all."""
+    left = max(deadline - time.monotonic(), 0.0)
+    connection.execute(f"PRAGMA busy_timeout = {int(left * 1000)}")

@@ -1,0 +1,1 @@
+"""What the learner touches in a notebook: rating panels. They show and send; `rlhf_lab.feedback` decides."""
