@@ -35,7 +35,7 @@ def encode_completions(tokenizer, completions: Sequence[str], ended: bool | Sequ
         ended = [ended] * len(completions)
     # The tokenizer refuses an empty list.
     ids = tokenizer(list(completions), add_special_tokens=False)["input_ids"] if len(completions) else []
-    return [row + [tokenizer.eos_token_id] if end else row for row, end in zip(ids, ended, strict=True)]
+    return [[*row, tokenizer.eos_token_id] if end else row for row, end in zip(ids, ended, strict=True)]
 
 
 def decode_completions(tokenizer, rows: Sequence[Sequence[int]]) -> list[str]:
