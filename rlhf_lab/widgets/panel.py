@@ -1,0 +1,178 @@
+"""What all rating panels share: the way from a click in the browser to a record on disk, and back.
+
+A panel is a thin layer. It shows `session.view()`, turns a message from the browser into one call of the
+session, and shows what came of it. The session saves before it advances; the panel says NOT SAVED when that
+failed, because in a notebook an exception raised here would be seen by nobody.
+
+A message may arrive in any thread, also while a cell is running: everything here takes a lock, and neither
+torch nor matplotlib is touched.
+
+The browser's half is `panel.js` (frame, keys, clock, banners) followed by a panel's own file, put together
+into one module, and `panel.css`.
+"""
+
+import math
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import anywidget
+import traitlets
+
+from rlhf_lab.feedback import FeedbackError, RatingSession, View
+
+_HERE = Path(__file__).parent
+
+
+def browser_module(name: str) -> str:
+    """The JavaScript of a panel: the shared frame and the panel's own file, as one module."""
+    return "\n".join((_HERE / part).read_text(encoding="utf-8") for part in ("panel.js", name))
+
+
+class RatingPanel(anywidget.AnyWidget):
+    """Base of the panels. A subclass sets `kind`, `_esm`, `question` and defines `_answer`.
+
+    session: what to drive; the panel keeps no state of its own.
+    guidelines: how to judge, in a sentence or two; always in view.
+    question: the headline.
+    text_lines, prompt_lines: height of the boxes, in lines. Longer texts scroll inside, so that the panel
+        keeps its height from item to item. By default they suit the texts of the queue.
+    next_step: what to do when all is rated.
+    """
+
+    kind: ClassVar[str]
+    question: ClassVar[str]
+    _css = (_HERE / "panel.css").read_text(encoding="utf-8")
+    _frame = traitlets.Dict().tag(sync=True)  # what stays the same from item to item
+    _view = traitlets.Dict().tag(sync=True)  # what is shown now
+
+    def __init__(
+        self,
+        session: RatingSession,
+        guidelines: str = "",
+        *,
+        question: str | None = None,
+        text_lines: int | None = None,
+        prompt_lines: int | None = None,
+        next_step: str = "Run the next cell.",
+    ):
+        if session.kind != self.kind:
+            raise FeedbackError(f"{type(self).__name__} shows questions of kind {self.kind!r}, the session asks"
+                                f" {session.kind!r}. Make the session with kind={self.kind!r}.")
+        self._session = session
+        self._next_step = next_step
+        self._handling = threading.Lock()
+        items = session.queue if isinstance(session.queue, tuple) else ()
+        texts = [candidate.text for item in items for candidate in item.candidates]
+        super().__init__()
+        self._frame = {
+            "question": question or self.question,
+            "guidelines": guidelines,
+            "text_lines": text_lines or _lines(texts, per_line=44, least=4, most=9, default=7),
+            "prompt_lines": prompt_lines or _lines([i.prompt for i in items], per_line=96, least=1, most=5, default=2),
+        }
+        self._view = self._picture(session.view())
+        self.on_msg(self._on_message)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(task {self._session.task_id!r})"
+
+    def _ipython_display_(self) -> None:
+        """Show the panel, and a line of text that is still there when the panel no longer is."""
+        from IPython.display import display
+
+        data, metadata = self._repr_mimebundle_()
+        display(data, metadata=metadata, raw=True)
+        print(self.summary())
+
+    def summary(self) -> str:
+        """One line for a page on which the panel itself cannot be drawn."""
+        total = len(self._session.queue)
+        return (
+            f"A rating panel with {total} question{'s' * (total != 1)}."
+            f" Every answer is saved at once, in {self._session.store.path.name}."
+        )
+
+    # -- from the browser ---------------------------------------------------------------------------
+
+    def _on_message(self, _widget: Any, content: Any, _buffers: Any = None) -> None:
+        """One click or key: do it, then tell the browser what came of it. Never raises."""
+        with self._handling:
+            reply: dict[str, Any] = {"type": "reply", "id": None, "saved": False, "alert": "", "status": ""}
+            try:
+                reply["id"] = content.get("id")
+                reply["saved"], reply["status"] = self._act(content)
+            except FeedbackError as error:
+                reply["alert"] = str(error)
+            except Exception as error:  # nobody would see it otherwise
+                reply["alert"] = f"{type(error).__name__}: {error}. Please run this cell again."
+            try:
+                self._view = self._picture(self._session.view())
+            finally:
+                self.send(reply)
+
+    def _act(self, content: dict[str, Any]) -> tuple[bool, str]:
+        """Whether something was saved, and what to say about it."""
+        action, turn = content.get("action"), str(content.get("turn"))
+        ms, method = _milliseconds(content.get("ms")), str(content.get("input_method") or "")
+        view = self._session.view()
+        if action == "refresh":
+            self._session.refresh()
+            return False, ""
+        if action == "undo":
+            return self._session.undo(turn, method), "Taken back."
+        if view.turn != turn or view.state != "rate":
+            return False, ""
+        if action == "skip":
+            return self._session.skip(turn, ms, method), "Skipped."
+        if action == "answer":
+            value, words = self._answer(content.get("answer"), view)
+            return self._session.answer(value, turn, ms, method), f"Saved: {words}."
+        raise FeedbackError(f"The panel sent an action that is not known: {action!r}. Please run this cell again.")
+
+    def _answer(self, answer: Any, view: View) -> tuple[Any, str]:
+        """The browser's answer as a canonical value, and in words for the status line."""
+        raise NotImplementedError(f"{type(self).__name__} must define _answer.")
+
+    # -- to the browser -----------------------------------------------------------------------------
+
+    def _picture(self, view: View) -> dict[str, Any]:
+        """What the browser gets to see: texts in display order, and nothing about who wrote them."""
+        return {
+            "turn": view.turn,
+            "state": view.state,
+            "prompt": _displayable(view.prompt),
+            "texts": [_displayable(option.text) for option in view.options],
+            "number": view.number,
+            "total": view.total,
+            "can_undo": view.can_undo,
+            "problem": view.problem,
+            "done": self._done(view) if view.state == "done" else "",
+            "next_step": self._next_step,
+        }
+
+    @staticmethod
+    def _done(view: View) -> str:
+        if not view.answered and not view.skipped:
+            return "There is nothing to rate here."
+        if view.skipped:
+            return f"{view.answered} rated, {view.skipped} skipped."
+        return f"All {view.answered} rated." if view.answered > 1 else "Rated."
+
+
+def _displayable(text: str) -> str:
+    """The text with half characters (lone surrogates), which no message can carry, shown as "?"."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _milliseconds(value: Any) -> int | None:
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0:
+        return round(value)
+    return None
+
+
+def _lines(texts: Sequence[str], per_line: int, least: int, most: int, default: int) -> int:
+    """How many lines a box needs for the longest of the texts, within reason."""
+    needed = [sum(1 + len(line) // per_line for line in text.split("\n")) for text in texts]
+    return min(max(max(needed), least), most) if needed else default
