@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from rlhf_lab.feedback import Candidate, Item, Record
+from rlhf_lab.feedback import Item, Record, compare_item
 
 
 @dataclass(frozen=True)
@@ -102,22 +102,14 @@ def blind_items(
     contender: Sequence[str],
     rival: Sequence[str],
     names: tuple[str, str] = ("after", "before"),
-    prefix: str = "blind",
 ) -> list[Item]:
     """Comparison items that set two models' completions side by side, for a `RatingSession` to ask blind.
 
     Which model wrote which is kept with the candidate (`policy`) and never shown; the session shuffles sides.
     """
     return [
-        Item(
-            item_id=f"{prefix}-{i}",
-            prompt=prompt,
-            candidates=(
-                Candidate(id=f"{prefix}-{i}-{names[0]}", text=ours, policy=names[0]),
-                Candidate(id=f"{prefix}-{i}-{names[1]}", text=theirs, policy=names[1]),
-            ),
-        )
-        for i, (prompt, ours, theirs) in enumerate(zip(prompts, contender, rival, strict=True))
+        compare_item(prompt, ours, theirs, policies=names)
+        for prompt, ours, theirs in zip(prompts, contender, rival, strict=True)
     ]
 
 
@@ -125,14 +117,13 @@ def win_rate_from_records(records: Iterable[Record], contender: str = "after", c
     """Win rate of the policy named `contender` from comparison records; "both bad" counts as a tie."""
     outcomes = []
     for record in records:
-        if record.status != "submitted" or not record.value:
+        if record.winner is None:
             continue
-        winner = record.value["winner"]
         policies = {candidate.id: candidate.policy for candidate in record.candidates}
         if contender not in policies.values():
             raise ValueError(f"No candidate of the policy {contender!r} in the comparison {record.item_id!r}.")
-        if winner in ("tie", "both_bad"):
+        if record.winner in ("tie", "both_bad"):
             outcomes.append("tie")
         else:
-            outcomes.append("win" if policies[winner] == contender else "loss")
+            outcomes.append("win" if policies[record.winner] == contender else "loss")
     return win_rate(outcomes, confidence)

@@ -169,15 +169,17 @@ class InformativeQueue:
 
     def next_item(self, records: Sequence[Record]) -> Item | None:
         """The next pair to ask, or None when enough were asked. Uses numpy only: runs in a widget's callback."""
+        if sum(record.status == "submitted" for record in records) >= self.length:
+            return None  # a skipped question is replaced by another
         seen = {record.item_id for record in records}
-        if len(seen) >= self.length:
-            return None
         fit_to_ratings(self.posterior, records, self.aspects)
         gain = self.posterior.information(self.differences, np.random.default_rng([self.seed, len(seen)]))
         prompts_seen = {record.prompt for record in records}
         fresh = np.array([item.prompt not in prompts_seen for item in self.items])
         unseen = np.array([item.item_id not in seen for item in self.items])
         allowed = unseen & fresh if (unseen & fresh).any() else unseen
+        if not allowed.any():
+            return None
         return self.items[int(np.argmax(np.where(allowed, gain, -1.0)))]
 
 
@@ -190,12 +192,11 @@ def fit_to_ratings(
     """
     differences, outcomes = [], []
     for record in records:
-        winner = record.value.get("winner") if record.status == "submitted" and record.value else None
         ids = [candidate.id for candidate in record.candidates]
-        if winner in (None, "both_bad") or len(ids) != 2 or not all(i in aspects for i in ids):
+        if record.winner in (None, "both_bad") or not all(i in aspects for i in ids):
             continue
         differences.append(aspects[ids[0]] - aspects[ids[1]])
-        outcomes.append(0.5 if winner == "tie" else float(winner == ids[0]))
+        outcomes.append(0.5 if record.winner == "tie" else float(record.winner == ids[0]))
     return posterior.update(np.array(differences).reshape(-1, len(posterior.names)), np.array(outcomes))
 
 

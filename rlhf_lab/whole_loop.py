@@ -1,0 +1,91 @@
+"""The whole loop in small: from a dozen comparisons to a changed model, in about a minute on two cores.
+
+The first notebook walks through these steps one cell at a time, and the benchmark that plays simulated people
+with different tastes runs the very same functions. Each step is a few lines around the parts that the later
+notebooks open up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from rlhf_lab.aspects import AspectReader, AspectReward, aspects_by_id
+from rlhf_lab.feedback import Item, Record, compare_item
+from rlhf_lab.few_ratings import InformativeQueue, PreferencePosterior, SparsePrior, fit_to_ratings
+from rlhf_lab.models import clone
+from rlhf_lab.sampling import Rollout, sample
+from rlhf_lab.training.policy_gradient import PolicyGradientConfig, train_policy
+from rlhf_lab.world import SCORERS, load_corpus, load_prompts
+
+# What the reward model may find a person to care about. Each is a reading of the text, not a judgement of it.
+ASPECTS = ("tone", "politeness", "specificity", "length", "food", "weather", "people", "animals")
+
+
+@dataclass(frozen=True)
+class WholeLoop:
+    """Settings of the first notebook. The defaults take about a minute on two cores."""
+
+    questions: int = 16  # comparisons asked for
+    fit_texts: int = 2000  # unrated texts that the aspects are fitted to
+    pool_prompts: int = 96  # prompts that questions may be about
+    pool_samples: int = 4  # completions of each that the starting model writes
+    max_new_tokens: int = 80  # a completion is cut there
+    prior: SparsePrior = field(default_factory=SparsePrior)  # what is believed of a person before the first answer
+    seed: int = 0  # of everything random in it
+
+
+def fit_reader(model: nn.Module, tokenizer, settings: WholeLoop = WholeLoop()) -> AspectReader:
+    """Fit the aspect reader to reviews of the corpus, which nobody rated."""
+    documents = load_corpus("train", "review")[: settings.fit_texts]
+    texts = Rollout.from_texts(tokenizer, [d.prompt for d in documents], [d.completion for d in documents])
+    return AspectReader(model, {name: SCORERS[name] for name in ASPECTS}).fit(texts)
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Pairs that the starting model wrote, and a queue that chooses among them."""
+
+    rollout: Rollout  # all completions of the pool
+    items: tuple[Item, ...]  # all pairs that may be asked
+    aspects: Mapping[str, object]  # candidate id -> (K,) array
+    queue: InformativeQueue
+
+
+def write_questions(model: nn.Module, tokenizer, reader: AspectReader, settings: WholeLoop = WholeLoop()) -> Questions:
+    """Let the model write several reviews of each of a few places, and pair those of the same place."""
+    generator = torch.Generator().manual_seed(settings.seed)
+    prompts = load_prompts("train", "review")[: settings.pool_prompts]
+    n = settings.pool_samples
+    rollout = sample(
+        model,
+        tokenizer,
+        [prompt for prompt in prompts for _ in range(n)],
+        max_new_tokens=settings.max_new_tokens,
+        generator=generator,
+    )
+    values = reader(rollout)
+    items, aspects = {}, {}
+    for start in range(0, len(rollout), n):
+        for i in range(start, start + n):
+            for j in range(i + 1, start + n):
+                if rollout.texts[i] == rollout.texts[j]:
+                    continue
+                item = compare_item(rollout.prompts[i], rollout.texts[i], rollout.texts[j], policies=("start", "start"))
+                items[item.item_id] = item
+                ids = [candidate.id for candidate in item.candidates]
+                aspects |= aspects_by_id(ids, values[[i, j]])
+    posterior = PreferencePosterior(reader.names, settings.prior)
+    queue = InformativeQueue(list(items.values()), aspects, posterior, settings.questions, settings.seed)
+    return Questions(rollout, tuple(items.values()), aspects, queue)
+
+
+def fit_reward(
+    records: Sequence[Record], reader: AspectReader, questions: Questions, settings: WholeLoop = WholeLoop()
+) -> tuple[PreferencePosterior, AspectReward]:
+    """What the ratings say about the person, and the reward function that follows from it."""
+    posterior = fit_to_ratings(PreferencePosterior(reader.names, settings.prior), records, questions.aspects)
+    return posterior, AspectReward(reader, posterior, questions.rollout)
