@@ -1,0 +1,15 @@
+"""The tiny world: the harbour town of Tidewick, whose texts a small language model can learn in minutes.
+
+Four kinds of text are generated from grammars (reviews, conversations, translations, stories with a summary), good and
+bad mixed; scorers read any text back; tastes and simulated raters judge reviews by these scorers.
+"""
+
+from .corpus import generate_completion, generate_document, generate_prompt, load_corpus, load_prompts
+from .documents import KINDS, SPLITS, Document, kind_of, split_of
+from .raters import SimulatedRater
+from .scorers import KIND_SCORERS, SCORERS, harmful_request, well_formed
+from .tastes import TASTES, Taste, decent
+
+__all__ = ["KINDS", "KIND_SCORERS", "SCORERS", "SPLITS", "TASTES", "Document", "SimulatedRater", "Taste", "decent",
+           "generate_completion", "generate_document", "generate_prompt", "harmful_request", "kind_of", "load_corpus",
+           "load_prompts", "split_of", "well_formed"]

@@ -1,0 +1,36 @@
+"""What a document of the tiny world is, and how a kind and a split are read off its prompt."""
+
+import zlib
+from dataclasses import dataclass
+
+KINDS = ("review", "conversation", "translation", "story")
+SPLITS = ("train", "heldout")
+_STARTS = {"Review of ": "review", "Visitor: ": "conversation", "English: ": "translation", "Wickish: ": "translation",
+           "Story: ": "story"}
+
+
+@dataclass(frozen=True)
+class Document:
+    """One text: a model is given `prompt` and learns to write `completion`."""
+
+    kind: str          # one of KINDS
+    prompt: str        # never ends in whitespace
+    completion: str    # starts with one space
+
+    @property
+    def text(self) -> str:
+        """The whole text, prompt and completion."""
+        return self.prompt + self.completion
+
+
+def kind_of(prompt: str) -> str:
+    """The kind of text that `prompt` asks for, from the prompt alone. ValueError where it is none of KINDS."""
+    for start, kind in _STARTS.items():
+        if prompt.startswith(start):
+            return kind
+    raise ValueError(f"not a prompt of the tiny world: {prompt[:40]!r}; it should start with one of {list(_STARTS)}")
+
+
+def split_of(prompt: str) -> str:
+    """The split a prompt belongs to, for ever: one prompt in ten is held out (by CRC-32, the same everywhere)."""
+    return "heldout" if zlib.crc32(prompt.encode("ascii")) % 10 == 7 else "train"

@@ -1,0 +1,365 @@
+"""One grammar, read in two directions: with a dice it writes sentences, with a sentence it says whether it could have
+written it.
+
+A grammar is plain text. A line ``name:`` opens a rule and each indented line below it is one alternative;
+``name = a | b | c`` is the short form. An alternative is words, punctuation and slots: ``{name}`` must be filled by
+that rule, ``{name?}`` may be left out. Names are hierarchical: where ``dish.inn`` and ``dish.bakery`` are rules,
+``dish`` is their union, and a *binding* ``{"dish": "dish.inn"}`` narrows it while writing. Rules never refer to
+themselves, so the language is finite (and very large).
+
+Sentences are token lists inside: lower case except for names, ``a`` for both articles. ``render`` makes the surface
+(capital, ``a``/``an``, spaces); ``tokens_of`` undoes it and returns None for a surface that ``render`` cannot make.
+Only ``rng.random()`` is used, so a seed gives the same text on every Python version.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+_SYMBOL = re.compile(r"\{[A-Za-z0-9_.]+\??\}|[A-Za-z][A-Za-z']*|[.,!?]")
+_WORD = re.compile(r"[A-Za-z][A-Za-z']*|[.,!?]")
+_SENTENCE = re.compile(r"[^.!?]+[.!?]")
+PUNCTUATION = frozenset(".,!?")
+# Words whose first letter misleads about their first sound.
+_AN_WORDS = frozenset({"hour", "honest", "honour", "hourly"})
+_A_WORDS = frozenset({"one", "useful", "used", "useless", "unicorn", "uniform", "university"})
+
+# Words that may return within a document though a slot brought them in.
+_SMALL_WORDS = frozenset("the and with for from that was one you say not but had are all not".split())
+
+
+def pick(rng, options: Sequence):
+    """One of `options`, all equally likely."""
+    return options[int(rng.random() * len(options))]
+
+
+def pick_weighted(rng, weights: Mapping):
+    """One key of `weights`, with probability in proportion to its value."""
+    point = rng.random() * sum(weights.values())
+    for key, weight in weights.items():
+        point -= weight
+        if point < 0:
+            return key
+    return key
+
+
+def shuffled(rng, items: Sequence) -> list:
+    """A shuffled copy (Fisher-Yates)."""
+    items = list(items)
+    for i in range(len(items) - 1, 0, -1):
+        j = int(rng.random() * (i + 1))
+        items[i], items[j] = items[j], items[i]
+    return items
+
+
+def takes_an(word: str) -> bool:
+    """Whether the indefinite article before `word` is "an"."""
+    word = word.lower()
+    return word in _AN_WORDS or (word[0] in "aeiou" and word not in _A_WORDS)
+
+
+def render(tokens: Sequence[str]) -> str:
+    """Tokens to surface text: articles fitted, spaces set, first letter capital."""
+    out = []
+    for i, token in enumerate(tokens):
+        if token == "a" and i + 1 < len(tokens) and takes_an(tokens[i + 1]):
+            token = "an"
+        out.append(token if token in PUNCTUATION or i == 0 else " " + token)
+    text = "".join(out)
+    return text[:1].upper() + text[1:]
+
+
+def split_sentences(text: str) -> list[str] | None:
+    """The sentences of `text`, or None where something stands outside of a sentence or the spaces are wrong."""
+    sentences = [s.strip(" ") for s in _SENTENCE.findall(text)]
+    return sentences if sentences and " ".join(sentences) == text else None
+
+
+def words_of(text: str) -> list[str]:
+    """All words of `text`, the first of each sentence in lower case, others as they stand; punctuation dropped."""
+    words, fresh = [], True
+    for token in _WORD.findall(text):
+        if token in PUNCTUATION:
+            fresh = fresh or token != ","
+            continue
+        words.append(token.lower() if fresh and token != "I" else token)
+        fresh = False
+    return words
+
+
+class Draft:
+    """What one document has used so far, so that it does not say the same thing twice.
+
+    bind: slot name -> what fills it in this document: the name of a narrower rule, or a tuple of tokens.
+    """
+
+    def __init__(self, rng, bind: Mapping[str, object] | None = None):
+        self.rng = rng
+        self.bind = dict(bind or {})
+        self.patterns: set[tuple[str, int]] = set()   # sentence patterns used
+        self.words: set[str] = set()                  # content words that slots have put in
+
+
+class _Node:
+    """A state of the recogniser of one rule: shared prefixes of its alternatives share states."""
+
+    __slots__ = ("end", "routes", "slots", "words")
+
+    def __init__(self):
+        self.end = False
+        self.words: dict[str, _Node] = {}
+        self.slots: dict[str, _Node] = {}
+        self.routes: dict[str, list] = {}      # word -> slots that can start with it, filled on demand
+
+
+class Grammar:
+    """Rules that write and recognise.
+
+    text: the rules, as described at the top of this file.
+    repeatable: rules whose words may occur several times in one document (names of the topic, say).
+    Raises ValueError for a malformed line, a slot without a rule, or a rule that contains itself.
+    """
+
+    def __init__(self, text: str, repeatable: Sequence[str] = ()):
+        self.rules: dict[str, list[tuple[str, ...]]] = {}
+        self.repeatable = frozenset(repeatable)
+        self._read(text)
+        self._add_unions()
+        self._first: dict[str, frozenset[str]] = {}
+        for name in self.rules:
+            self._first_words(name, ())
+        self._tries = {name: self._trie(name) for name in self.rules}
+        self._fixed = {name: self._constant_rule(name) for name in self.rules}
+
+    # ---- reading the rules
+
+    def _read(self, text: str) -> None:
+        name = None
+        for line in text.splitlines():
+            if not line.strip() or line.lstrip().startswith("#"):
+                continue
+            if not line[0].isspace():
+                if "=" in line:
+                    name, _, body = line.partition("=")
+                    name = name.strip()
+                    alternatives = body.split("|")
+                elif line.rstrip().endswith(":"):
+                    name, alternatives = line.strip()[:-1], []
+                else:
+                    raise ValueError(f"grammar line is neither 'name:' nor 'name = ...': {line!r}")
+                rule = self.rules.setdefault(name, [])
+            else:
+                alternatives = line.split("|")
+            for alternative in alternatives:
+                symbols = tuple(_SYMBOL.findall(alternative))
+                if "".join(symbols) != re.sub(r"\s", "", alternative):
+                    raise ValueError(f"rule {name!r} has characters that no token has: {alternative!r}")
+                if symbols:
+                    rule.append(tuple("a" if symbol == "an" else symbol for symbol in symbols))
+
+    def _add_unions(self) -> None:
+        for name in list(self.rules):
+            parts = name.split(".")
+            for n in range(len(parts) - 1, 0, -1):
+                parent, child = ".".join(parts[:n]), ".".join(parts[:n + 1])
+                rule = self.rules.setdefault(parent, [])
+                if ("{" + child + "}",) not in rule:
+                    rule.append(("{" + child + "}",))
+
+    def _first_words(self, name: str, above: tuple[str, ...]) -> frozenset[str]:
+        if name in above:
+            raise ValueError(f"rule {name!r} contains itself: {' > '.join(above)}")
+        if name not in self._first:
+            if name not in self.rules:
+                raise ValueError(f"slot {{{name}}} in rule {above[-1]!r} has no rule of that name")
+            found: set[str] = set()
+            for alternative in self.rules[name]:
+                for way in _ways(alternative):
+                    for position, symbol in enumerate(way):   # every slot is looked at, so that all are checked
+                        if symbol[0] == "{":
+                            words = self._first_words(symbol[1:-1], (*above, name))
+                        else:
+                            words = frozenset((symbol,))
+                        if position == 0:
+                            found |= words
+            self._first[name] = frozenset(found)
+        return self._first[name]
+
+    def _trie(self, name: str) -> _Node:
+        root = _Node()
+        for alternative in self._flat(name):
+            for way in _ways(alternative):
+                node = root
+                for symbol in way:
+                    branch = node.slots if symbol[0] == "{" else node.words
+                    key = symbol[1:-1] if symbol[0] == "{" else symbol
+                    node = branch.setdefault(key, _Node())
+                node.end = True
+        return root
+
+    def _flat(self, name: str):
+        """The alternatives of a rule, those of a union's members in place of the members: quicker to match."""
+        for alternative in self.rules[name]:
+            member = alternative[0][1:-1] if len(alternative) == 1 and alternative[0][0] == "{" else ""
+            if member and member in self.rules and not self._constant_rule(member):
+                yield from self._flat(member)
+            else:
+                yield alternative
+
+    def _constant_rule(self, name: str) -> bool:
+        return all(symbol[0] != "{" for alternative in self.rules[name] for symbol in alternative)
+
+    # ---- writing
+
+    def expand(self, name: str, draft: Draft) -> list[str]:
+        """Tokens of one expansion of rule `name`; patterns and slot words already in `draft` are avoided if it can."""
+        name = draft.bind.get(name, name)
+        if isinstance(name, tuple):
+            return list(name)
+        options, rng = self.rules[name], draft.rng
+        if self._fixed[name]:
+            choice = pick(rng, options)
+            if name not in self.repeatable:
+                for _ in range(8):
+                    if not any(word in draft.words for word in choice):
+                        break
+                    choice = pick(rng, options)
+                draft.words.update(word for word in choice if len(word) > 2 and word not in _SMALL_WORDS)
+            return list(choice)
+        index = int(rng.random() * len(options))
+        if len(options[index]) > 1:
+            for _ in range(8):
+                if (name, index) not in draft.patterns:
+                    break
+                index = int(rng.random() * len(options))
+            draft.patterns.add((name, index))
+        tokens: list[str] = []
+        for symbol in options[index]:
+            if symbol[0] != "{":
+                tokens.append(symbol)
+            elif symbol[-2] != "?":
+                tokens.extend(self.expand(symbol[1:-1], draft))
+            elif rng.random() < 0.5:
+                tokens.extend(self.expand(symbol[1:-2], draft))
+        return tokens
+
+    # ---- reading
+
+    def _ends(self, name: str, start: int, tokens: Sequence[str], memo: dict) -> set[int]:
+        key = (name, start)
+        ends = memo.get(key)
+        if ends is not None:
+            return ends
+        ends = memo[key] = set()
+        stack = [(self._tries[name], start)]
+        while stack:
+            node, at = stack.pop()
+            if node.end:
+                ends.add(at)
+            if at == len(tokens):
+                continue
+            word = tokens[at]
+            after = node.words.get(word)
+            if after is not None:
+                stack.append((after, at + 1))
+            if node.slots:
+                routes = node.routes.get(word)
+                if routes is None:
+                    routes = [(s, n) for s, n in node.slots.items() if word in self._first[s]]
+                    if len(node.routes) < 4096:
+                        node.routes[word] = routes
+                for slot, after in routes:
+                    for end in self._ends(slot, at, tokens, memo):
+                        stack.append((after, end))
+        return ends
+
+    def accepts(self, name: str, tokens: Sequence[str]) -> bool:
+        """Whether rule `name` can write exactly `tokens`."""
+        return len(tokens) in self._ends(name, 0, tokens, {})
+
+    def parse(self, name: str, tokens: Sequence[str]) -> list[tuple[str, str]] | None:
+        """The slots of one derivation of `tokens` from rule `name`, outermost first, as (rule, its text), or None."""
+        memo: dict = {}
+        if len(tokens) not in self._ends(name, 0, tokens, memo):
+            return None
+        found: list[tuple[str, str]] = []
+        self._derive(name, 0, len(tokens), tokens, memo, found)
+        return found
+
+    def _derive(self, name, start, stop, tokens, memo, found) -> None:
+        def walk(node, at):
+            if at == stop and node.end:
+                return []
+            if at < stop:
+                after = node.words.get(tokens[at])
+                if after is not None:
+                    rest = walk(after, at + 1)
+                    if rest is not None:
+                        return rest
+                for slot, after in node.slots.items():
+                    if tokens[at] in self._first[slot]:
+                        for end in sorted(self._ends(slot, at, tokens, memo), reverse=True):
+                            rest = walk(after, end) if end <= stop else None
+                            if rest is not None:
+                                return [(slot, at, end), *rest]
+            return None
+
+        for slot, begin, end in walk(self._tries[name], start):
+            found.append((slot, " ".join(tokens[begin:end])))
+            self._derive(slot, begin, end, tokens, memo, found)
+
+    def tokens_of(self, sentence: str) -> list[str] | None:
+        """Undo `render`: the tokens, first word still with its capital; None for a surface `render` cannot make."""
+        tokens = _WORD.findall(sentence)
+        if not tokens or not "A" <= sentence[0] <= "Z":
+            return None
+        for i, token in enumerate(tokens):
+            low = token if i else token.lower()
+            if low in ("a", "an"):
+                if i + 1 == len(tokens) or (low == "an") != takes_an(tokens[i + 1]):
+                    return None
+                tokens[i] = "a"
+        if render(tokens) != sentence:
+            return None
+        for left, right, third in zip(tokens, tokens[1:], [*tokens[2:], ""], strict=False):
+            if left == right or (right == "and" and left == third):
+                return None
+        return tokens
+
+    def sentence_ok(self, name: str, sentence: str) -> bool:
+        """Whether `sentence` (surface text) is a sentence of rule `name`."""
+        tokens = self.tokens_of(sentence)
+        if tokens is None:
+            return False
+        return any(self.accepts(name, way) for way in self._beginnings(name, tokens))
+
+    def _beginnings(self, name: str, tokens: list[str]) -> list[list[str]]:
+        """The tokens with the first word in lower case and as it stands (a name, or "I"), if `name` can start so."""
+        low = [tokens[0][0].lower() + tokens[0][1:], *tokens[1:]]
+        return [way for way in (low, tokens) if way[0] in self._first[name]]
+
+    def parse_sentence(self, name: str, sentence: str) -> list[tuple[str, str]] | None:
+        """`parse` for surface text."""
+        tokens = self.tokens_of(sentence)
+        if tokens is None:
+            return None
+        for way in self._beginnings(name, tokens):
+            found = self.parse(name, way)
+            if found is not None:
+                return found
+        return None
+
+    def vocabulary(self) -> frozenset[str]:
+        """Every word in any rule."""
+        return frozenset(s for rule in self.rules.values() for alt in rule for s in alt
+                         if s[0] != "{" and s not in PUNCTUATION)
+
+
+def _ways(alternative: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """The alternative with each optional slot taken and left out."""
+    ways: list[tuple[str, ...]] = [()]
+    for symbol in alternative:
+        if symbol[0] == "{" and symbol[-2] == "?":
+            ways = ways + [(*way, "{" + symbol[1:-2] + "}") for way in ways]
+        else:
+            ways = [(*way, symbol) for way in ways]
+    return ways

@@ -1,0 +1,60 @@
+"""Scorers of translations: is it what the source says, and is it good English or Wickish."""
+
+from .. import translations, wickish
+from ..wickish import WICKISH, Phrase
+
+_ENGLISH_WORDS = frozenset(
+    [w for n, (p, _) in wickish.NOUNS.items() for w in (n, p)] + [f for v, x in wickish.VERBS.items() for f in (v, *x[:2])]
+    + list(wickish.ADJECTIVES) + list(wickish.PLACINGS) + list(wickish.NUMBERS) + " ".join(wickish.TIMES).split()
+    + "a an the my will not do does did".split() + list(wickish.NAMES))
+_WICKISH_WORDS = wickish.vocabulary() | frozenset(wickish.NAMES)
+
+
+def _content(phrase: Phrase) -> dict:
+    """(role, what) -> weight: 2 for nouns and verbs, 1 for the rest."""
+    content = {("verb", phrase.verb): 2.0, ("tense", phrase.tense, phrase.negated): 1.0}
+    for role in ("subject", "thing", "spot"):
+        noun = getattr(phrase, role)
+        if noun is not None:
+            content[role, noun.word] = 2.0
+            content[role, "article", noun.article] = 1.0
+            if noun.adjective:
+                content[role, "adjective", noun.adjective] = 1.0
+    if phrase.placing:
+        content["placing", phrase.placing] = 1.0
+    if phrase.time:
+        content["time", phrase.time] = 1.0
+    return content
+
+
+def _bag(text: str) -> list:
+    return text.strip(" .").lower().split()
+
+
+def adequacy(prompt: str, completion: str) -> float:
+    """How much of the source's content the translation says, and says nothing else, 0 to 1 (F1 over who, what, where,
+    when, tense and number, nouns and verbs counting double). 1 exactly for right translations, clumsy or not. A text that
+    cannot be read earns half its share of right words."""
+    sentence, source, target = translations.read_prompt(prompt)
+    meant, _ = wickish.read(sentence, source)
+    if meant is None:
+        raise ValueError(f"the source is not a sentence of the {source} phrase grammar: {sentence!r}")
+    said, _ = wickish.read(completion.strip(" "), target)
+    if said is None:
+        right, given = set(_bag(wickish.write(meant, target))), set(_bag(completion))
+        return len(right & given) / (len(right) + len(given)) if given else 0.0
+    want, have = _content(meant), _content(said)
+    both = sum(weight for key, weight in want.items() if key in have)
+    return 2 * both / (sum(want.values()) + sum(have.values()))
+
+
+def fluency(prompt: str, completion: str) -> float:
+    """How good the target language is, 0 to 1: 1 for a sentence of its grammar, 0.5 for one in the word order of the
+    other language, otherwise up to 0.25, by the share of its words that the language has."""
+    _, _, target = translations.read_prompt(prompt)
+    phrase, clumsy = wickish.read(completion[1:], target)
+    if phrase is not None and completion[:1] == " ":
+        return 0.5 if clumsy else 1.0
+    known = {word.lower() for word in (_WICKISH_WORDS if target == WICKISH else _ENGLISH_WORDS)}
+    bag = _bag(completion)
+    return 0.25 * sum(word in known for word in bag) / len(bag) if bag else 0.0

@@ -1,0 +1,69 @@
+"""Tastes: what a rater likes in a review, as a weighting of scorers.
+
+utility = sum over scorers of weight * (score - mean) / sd, with mean and sd over the reviews of the training corpus
+(SCALES), minus `floor` where the text is not a decent review at all. So a taste with one weight of 1 has standard
+deviation 1 over the corpus, apart from the floor.
+
+The floor: whoever asks for brief reviews does not want an empty one. A text that is broken, empty, far off topic or
+repeats itself loses a fixed amount that no gain in style makes up for.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .scorers import SCORERS, well_formed
+
+# scorer -> (mean, standard deviation) over the reviews of the training corpus
+SCALES = {
+    "tone": (0.066, 0.932),
+    "politeness": (-0.024, 0.387),
+    "specificity": (0.421, 1.040),
+    "length": (30.901, 14.697),
+    "food": (0.301, 0.365),
+    "weather": (0.222, 0.244),
+    "people": (0.227, 0.267),
+    "animals": (0.253, 0.267),
+    "on_topic": (0.654, 0.116),
+}
+LEAST_ON_TOPIC = 0.2        # below this a text is far off topic
+MOST_REPETITION = 0.2       # above this it repeats itself
+LEAST_WORDS = 4             # below this it is no review
+
+
+def decent(prompt: str, completion: str) -> bool:
+    """Whether a text is well-formed, of at least four words, not far off topic and does not repeat itself."""
+    return (well_formed(prompt, completion) and SCORERS["length"](prompt, completion) >= LEAST_WORDS
+            and SCORERS["on_topic"](prompt, completion) >= LEAST_ON_TOPIC
+            and SCORERS["repetition"](prompt, completion) <= MOST_REPETITION)
+
+
+@dataclass(frozen=True)
+class Taste:
+    """What one kind of reader likes."""
+
+    name: str                                                   # key in TASTES
+    description: str                                            # what such a person would say
+    weights: Mapping[str, float] = field(hash=False)            # scorer name -> weight, in corpus standard deviations
+    floor: float = 4.0                                          # what a text that is not decent loses
+
+    def utility(self, prompt: str, completion: str) -> float:
+        """How much this reader likes `completion`, in corpus standard deviations; about 0 for an average review."""
+        total = 0.0
+        for name, weight in self.weights.items():
+            mean, deviation = SCALES[name]
+            total += weight * (SCORERS[name](prompt, completion) - mean) / deviation
+        return total if decent(prompt, completion) else total - self.floor
+
+
+TASTES = {taste.name: taste for taste in (
+    Taste("cheerful", "I want to come away smiling: give me good news.", {"tone": 1.0}),
+    Taste("gloomy", "I trust a reviewer who suffered: tell me everything that went wrong.", {"tone": -1.0}),
+    Taste("brief", "I am in a hurry: say it in a few words.", {"length": -1.0}),
+    Taste("longwinded", "I have a whole afternoon and a pot of tea: do go on.", {"length": 1.0}),
+    Taste("polite", "Good manners first: I like a reviewer who says please and thank you.", {"politeness": 1.0}),
+    Taste("vivid", "I want to see it, smell it and count it: no vague talk.", {"specificity": 1.0}),
+    Taste("food", "I only want to know what there was to eat.", {"food": 1.0}),
+    Taste("weather", "A place is its weather: tell me about the rain and the light.", {"weather": 1.0}),
+    Taste("people", "I go for the people: who was there, and what were they up to?", {"people": 1.0}),
+    Taste("animals", "I never skip a line about a goose.", {"animals": 1.0}),
+)}
