@@ -32,22 +32,27 @@ TONE = _table(
     (1.7, "lovely great adorable charming cheerful cheered bless"),
     (1.4, "good happy friendly laughed laughing pleased pleasure danced sang sing singing glad cosy enjoyed"),
     (1.2, "nice kind pleasant helpful liked sweet smiling glowed thanks compliments"),
-    (1.0, "merry jolly lively fine decent warmed golden honeyed sparkling glittering glittered fragrant rainbow sunshine twinkling dimpled"),
-    (0.8, "warm buttery rosy balmy velvety polished sunlit candlelit gilded shone crackled ribbon tender sunlight mended"),
-    (0.7, "crisp juicy creamy toasted fluffy minty frothy steaming silky whistling clear gentle scented sun helped better clapped purred lent"),
-    (0.6, "flaky crackling downy glossy embroidered moonlight sugar blue mild silver amber parted lifted winked beeswax"
+    (1.0, "gleaming spotless merry jolly lively fine decent warmed golden honeyed sparkling glittering glittered"
+          " fragrant rainbow sunshine twinkling dimpled"),
+    (0.8, "warm buttery rosy balmy polished sunlit candlelit gilded shone crackled ribbon tender sunlight mended"),
+    (0.7, "fresh crisp juicy creamy toasted fluffy minty frothy steaming silky whistling clear gentle scented sun"
+          " helped better clapped purred lent"),
+    (0.6, "flaky crackling downy glossy moonlight sugar blue mild silver amber parted lifted winked beeswax"
           " lavender nodded bow knitted hummed dried"),
-    (0.5, "spicy smoky peppery plump woolly speckled spotted striped feathery scrubbed whitewashed crimson velvet"
-          " copper curly freckled stars peppermints breeze sleepy drowsy dreamed steam butter honey cream candles waved"),
-    (0.4, "cinnamon rosemary nutmeg barefoot bearded moustached licked softly wagged gift blink blinked pink dry"),
-    (-0.4, "left inky crooked thick black salt lukewarm waited argued grey spilled yawned refused lost cough late"),
-    (-0.5, "salty oily cold fog mist murky watery lumpy mud tar rust glue smelly rain rained drizzle drips dripped wind ran_out"),
-    (-0.6, "dusty damp muddy dripping creaking sticky cracked gritty greasy hail sleet thunder squinting toothy scruffy"
-           " moulting soaking stained stain broke broken difficult poor rope cross"),
-    (-0.8, "scummy burnt soggy stale rubbery leathery frozen icy freezing draughty rusty peeling clammy dull muttering sneezing"
-           " sneezed snoring snored toothless bristling shouted quarrelled slammed storm cobwebs bit trod complained"),
-    (-1.0, "sour bitter slimy mouldy shrivelled howling howled biting rotten splintered grumbling scowling growling hissing"
-           " mildew bad screeched shrieking fought worse groaned wept stole regret warned unpaid"),
+    (0.5, "tiny soft painted round spicy smoky peppery plump speckled spotted striped feathery scrubbed"
+          " whitewashed copper curly freckled stars peppermints breeze sleepy drowsy dreamed steam butter honey"
+          " cream candles waved"),
+    (0.4, "cinnamon rosemary nutmeg barefoot bearded moustached licked softly wagged gift blinked pink dry"),
+    (-0.4, "inky crooked thick lukewarm waited argued grey spilled yawned refused lost cough late"),
+    (-0.5, "salty oily cold fog mist murky watery lumpy mud tar rust glue smelly rain rained drizzle drips"
+           " dripped"),
+    (-0.6, "dusty damp muddy dripping creaking sticky cracked gritty greasy hail sleet thunder squinting toothy"
+           " scruffy moulting soaking stain broke broken difficult poor cross"),
+    (-0.8, "scummy burnt soggy stale rubbery leathery frozen icy freezing draughty rusty peeling clammy dull"
+           " muttering sneezing sneezed snoring snored toothless bristling shouted quarrelled slammed storm"
+           " cobwebs bit trod complained"),
+    (-1.0, "savage sour bitter slimy mouldy shrivelled howling biting rotten splintered grumbling scowling"
+           " growling hissing mildew bad screeched shrieking fought worse groaned wept stole regret warned unpaid"),
     (-1.2, "grumpy unfriendly unhelpful unpleasant annoying disappointing mediocre nasty sorry"),
     (-1.4, "awful gloomy dismal miserable horror ashamed shame sick"),
     (-1.7, "terrible horrible"),
@@ -55,7 +60,7 @@ TONE = _table(
 )
 
 _VIVID_RULES = {
-    1.0: ("fgv", "fbv", "lgv", "lbv", "wgv", "wbv", "egv", "ebv", "agv", "abv", "pgv", "pbv"),
+    1.0: ("fgv", "fbv", "lgv", "lbv", "wag", "wsg", "wfb", "wwb", "egv", "ebv", "agv", "abv", "pgv", "pbv"),
     0.7: ("scent", "housesmell", "stink", "seasmell"),
     0.3: ("dish", "part", "side", "broth", "animal", "animals", "job", "rain", "sun"),
 }
@@ -65,16 +70,17 @@ VIVID = {
     **{word: -0.5 for word in sorted(rule_words(*_ADJECTIVES_VAGUE))},
     **_table(
         (0.0, "a of so the keeper's old"),
-        (0.8, "one two three seven nine eleven forty ninety steam crumb crumbs crackled raisins silver knife cobbles stripes"
-              " teacup socks rainbow masts awning slates hammered dripped umbrella thunder rattled hail walnuts frost mist"
-              " crept glittered sugar ribbon thread green red white basket spoon sleeve whistle till drawer thumb ink collar"
-              " newspaper coins curtain wallpaper purred paw whiskers waddled oats palm puddle scarf straw ankle salt glove"
-              " map feathers mud carpet coin candles bells brass clock ticked shutters peppermints plaster ceiling skirt"
-              " bucket drips cobwebs wool button tooth teeth fork plate crust beard boot boots shoes sock pink tapped"
-              " snow fly swam tin roof roofs chimney howled drummed hummed napkin bootlace tail knee"),
-        (0.5, "smelled tasted sliced licked ran slid bent stuck danced sang laughed snored sneezed slammed screeched chewed"
-              " shook marched splashed blinked shone glowed groaned left sleeping window door floor harbour sea street"
-              " fire lanterns stool hat coat saddle cow bird engine plank pier"),
+        (0.8, "one two three seven nine eleven forty ninety steam crumb crumbs crackled raisins silver knife"
+              " cobbles stripes teacup socks rainbow masts awning slates hammered dripped umbrella thunder"
+              " rattled hail walnuts frost mist crept glittered sugar ribbon thread green red white basket spoon"
+              " sleeve whistle till drawer thumb ink collar newspaper coins curtain wallpaper purred paw whiskers"
+              " waddled oats palm puddle scarf straw ankle salt glove map feathers mud carpet coin candles bells"
+              " brass clock ticked shutters peppermints plaster ceiling skirt bucket drips cobwebs wool button"
+              " tooth teeth fork plate crust beard boot boots shoes sock pink tapped snow fly swam tin roof roofs"
+              " chimney drummed roared hummed napkin bootlace tail knee"),
+        (0.5, "smelled tasted sliced licked ran slid bent stuck danced sang laughed snored sneezed slammed"
+              " screeched chewed shook marched splashed blinked shone glowed groaned left sleeping window door"
+              " floor harbour sea street fire lanterns stool hat coat saddle cow bird engine plank pier"),
         (-1.0, "something somehow somebody anything things thing stuff sort kind everything"),
         (-0.7, "some usual rather quite really whole everybody nobody way lot bit feeling suppose considered"),
         (-0.4, "was were had there about around more less time all day"),
@@ -83,35 +89,41 @@ VIVID = {
 
 COURTESY_WORDS = _table(
     (1.0, "please kindly thank thanks humbly politely apologise"),
-    (0.7, "pleased delighted forgive pardon regards compliments pleasure gentle_reader"),
+    (0.7, "pleased delighted forgive pardon regards compliments pleasure"),
     (0.5, "dear sorry regret respect glad bless hesitate"),
     (-0.7, "stop moaning lazy greedy snobs useless stupid ashamed frankly baby"),
     (-1.0, "fool fools twit twits dolts oaf blockhead blockheads clowns shame idiot idiots"),
 )
 COURTESY_PHRASES = {
-    "shut up": -1.2, "get lost": -1.2, "gentle reader": 0.5, "would you": 0.4, "may I": 0.4, "might I": 0.5, "if I may": 0.6,
+    "shut up": -1.2, "get lost": -1.2, "gentle reader": 0.5, "would you": 0.4, "may I": 0.4, "might I": 0.5,
+    "if I may": 0.6,
     "due respect": 0.3, "beg your": 0.4, "wake up": -0.4, "hands off": -0.5, "shut that": -0.7, "get out": -0.6,
-    "give me back": -0.5, "what a pack": -0.5, "of course": -0.1, "would somebody": 0.3, "your permission": 0.7, "wipe your noses": -0.5,
+    "give me back": -0.5, "what a pack": -0.5, "of course": -0.1, "would somebody": 0.3,
+    "your permission": 0.7, "wipe your noses": -0.5,
 }
 
-_FOOD_EXTRA = ("butter honey crumb crumbs bite plate spoon fork crust raisins sugar food ate eat taste tasted recipe cooks"
-               " supper biscuit milk cream boil napkin breakfast soup bread cake pie tea cheese licked chewed oats")
+_FOOD_EXTRA = ("butter honey crumb crumbs bite plate spoon fork crust raisins sugar food ate eat taste tasted"
+               " recipe cooks supper biscuit milk cream boil napkin breakfast soup bread cake pie tea cheese"
+               " licked chewed oats")
 FOOD = {
     **{w: 1.0 for w in sorted(rule_words("dish", "broth", "side"))},
     **{w: 0.5 for w in sorted(rule_words("scent", "fgv", "fbv", "lgv", "lbv"))},
     **_table((0.6, _FOOD_EXTRA),
-             (0.0, "a of so with spoon's wood smoke old pinch warm bath water lamp keeper's visitor's hatter's bookseller's"
-                   " sailor's tower ferry museum cabin galley interval reading cold golden crisp smoky crackling frozen wild"
-                   " dark black bitter sour burnt lumpy tender fragrant wheel straw herb ice")),
+             (0.0, "a of so with spoon's wood smoke old pinch warm bath water lamp keeper's visitor's hatter's"
+                   " bookseller's sailor's tower ferry museum cabin galley interval reading cold golden crisp"
+                   " smoky crackling frozen wild dark black bitter sour burnt lumpy tender fragrant wheel straw"
+                   " herb ice")),
 }
 WEATHER = {
     **{w: 1.0 for w in sorted(rule_words("rain", "sun", "weatherbit"))},
-    **{w: 0.5 for w in sorted(rule_words("wgv", "wbv"))},
+    **{w: 0.5 for w in sorted(rule_words("wag", "wsg", "wfb", "wwb"))},
     **_table(
-        (1.0, "weather rain rained snow wind breeze fog mist storm thunder hail frost rainbow clouds sky gust umbrella sleet"),
+        (1.0, "weather rain rained snow wind breeze fog mist storm thunder hail frost rainbow clouds sky gust"
+              " umbrella sleet"),
         (0.6, "windowpane awning sunlit moonlight dry wet outside puddle draughty damp"),
-        (0.0, "a of soft warm thin grey cold heavy golden sideways afternoon beam silver blue clear gentle crisp rosy thick black"
-              " bitter muddy dripping amber feathery sparkling soaking clammy heat"),
+        (0.0, "a of soft fresh clean savage warm thin grey cold heavy golden sideways afternoon beam silver blue"
+              " clear gentle crisp rosy thick black bitter muddy dripping amber feathery sparkling soaking clammy"
+              " heat"),
     ),
 }
 PEOPLE = {
@@ -121,7 +133,8 @@ PEOPLE = {
         (1.0, "people staff everybody somebody nobody sailors bishop neighbours"),
         (0.6, "name story song joke beard moustached hands fingers thumb guest"),
         (0.2, "fool fools oaf idiot idiots dolts twits twit clowns blockhead blockheads snobs"),
-        (0.0, "rosy lamp lady bath stage tea greasy dripping curly crooked singing whistling inky rope night net harbour master"),
+        (0.0, "rosy lamp lady bath stage tea greasy dripping curly crooked singing whistling inky rope night net"
+              " harbour master"),
         (1.0, "lady attendant director master"),
     ),
 }
@@ -131,7 +144,7 @@ ANIMALS = {
     **_table(
         (1.0, "fly cow bird"),
         (0.6, "paw whiskers feathers purred waddled moulting hissing growling screeched wagged tail saddle"),
-        (0.0, "striped rosy sleepy muddy dripping soaking slimy smelly velvety silky glossy spotted plump scruffy toothy"),
-        (0.5, "fluffy woolly speckled downy bristling shrieking scruffy"),
+        (0.0, "striped rosy sleepy muddy dripping soaking slimy smelly silky glossy spotted plump scruffy toothy"),
+        (0.5, "fluffy speckled downy bristling shrieking scruffy"),
     ),
 }

@@ -71,17 +71,17 @@ clause.food.bad.vague:
   the {dish} was more or less {fbg}
 clause.weather.good.vivid:
   {sun} fell through the window in long stripes
-  a {wgv} breeze carried the smell of {seasmell} up the street
+  a {wag} breeze carried the smell of {seasmell} up the street
   {sun} danced on the wet cobbles
-  the {wgv} morning sky was as blue as a teacup
-  the {wgv} wind dried my socks in an hour
+  the {wsg} morning sky was as blue as a teacup
+  the {wag} wind dried my socks in an hour
   a rainbow stood over the harbour like a painted gate
-  the fog lifted and the {wgv} sea glittered
+  the fog lifted and the {wsg} sea shone
   {sun} warmed the {part} until it creaked
-  the last clouds drifted off over the {wgv} water
-  the {wgv} evening sky turned pink above the masts
-  light summer rain tapped on the {wgv} awning
-  snow lay on the roofs like {wgv} sugar
+  the last clouds drifted off over the {wsg} water
+  the {wsg} evening sky turned pink above the masts
+  light summer rain tapped on the striped awning
+  snow lay on the roofs like clean sugar
 clause.weather.good.vague:
   the weather was {wgg}
   the weather was {wgg} for most of it
@@ -94,16 +94,16 @@ clause.weather.good.vague:
 clause.weather.bad.vivid:
   {rain} hammered on the tin roof
   {rain} dripped down my collar at the door
-  the {wbv} wind blew the sign into the harbour
-  {wbv} fog crept under the door and sat with us
+  the {wwb} wind blew the sign into the harbour
+  {wfb} fog crept under the door and sat with us
   {rain} ran down the window and over the {part}
-  a {wbv} gust turned my umbrella into a broken bird
-  thunder rattled every {wbv} windowpane
+  a {wwb} gust turned my umbrella into a broken bird
+  thunder rattled every windowpane in {town}
   hail the size of walnuts bounced off the {part}
-  the {wbv} frost glued my glove to the door
+  the {wwb} frost glued my glove to the door
   the storm tore three slates from the roof of the {place}
   {rain} filled my left boot and then my right
-  {wbv} mist swallowed the pier , plank by plank
+  {wfb} mist swallowed the pier , plank by plank
 clause.weather.bad.vague:
   the weather was {wbg}
   the weather was {wbg} as usual
@@ -257,17 +257,17 @@ clause.place.bad.vague:
 TAILS = """
 tail.weather.good:
   while {sun} crept along the wall
-  as the {wgv} breeze shook the curtains
-  under a {wgv} evening sky
-  while the {wgv} sea glittered outside
+  as the {wag} breeze shook the curtains
+  under a {wsg} evening sky
+  while the {wsg} sea shone outside
   as the clouds parted
 tail.weather.bad:
   while {rain} drummed on the roof
-  as the {wbv} fog came in
-  in the middle of a {wbv} storm
-  while the {wbv} wind howled in the chimney
+  as the {wfb} fog came in
+  in the middle of a {wwb} storm
+  while the {wwb} wind roared in the chimney
   as thunder rolled over the bay
-  in spite of the {wbv} rain
+  in spite of the {rain}
 tail.people.good:
   while {person} hummed a {tune} tune
   while {person} knitted a {color} sock
@@ -305,7 +305,8 @@ tail.food.bad:
   , and the {dish} ran out
   without so much as a {fbv} biscuit
 tail.place = {time} | {time} | beside the {part} | behind the {part}
-time = before noon | by candlelight | at half past four | until the lamps went out | on the stroke of nine | for a whole hour | just before supper
+time = before noon | by candlelight | at half past four | until the lamps went out | on the stroke of nine
+  for a whole hour | just before supper
 """
 
 MANNERS = """
@@ -314,13 +315,17 @@ manner.polite.good = I am pleased to say that | I am glad to report that | with 
 manner.polite.bad = I am sorry to say that | I regret to say that | forgive me , but | I do beg your pardon , but
   with all due respect , | I hesitate to mention it , but
 manner.polite.any = if I may say so , | may I mention that | dear neighbours , | with respect , | dear reader ,
-  please note that | dear friends , I must add that | with your permission , | kindly allow me to add that | gentle reader , | I would humbly add that
+  please note that | dear friends , I must add that | with your permission , | kindly allow me to add that
+  gentle reader , | I would humbly add that
 manner.rude.good = even a fool could see that | wake up , you lazy lot , | against all the stupid gossip ,
   only an idiot would deny that | admit it , you snobs , | take note , you clowns ,
-manner.rude.bad = any idiot could see that | no thanks to those fools , | listen , you dolts , | of course , you twits , | while you idiots slept ,
+manner.rude.bad = any idiot could see that | no thanks to those fools , | listen , you dolts ,
+  of course , you twits , | while you idiots slept ,
   thanks to that useless lot ,
-manner.rude.any = listen , you fools , | as I told those blockheads , | pay attention , you dolts , | frankly , you snobs ,
-  for your information , you twits , | believe it or not , you blockheads , | wipe your noses , you twits , | as every fool knows ,
+manner.rude.any = listen , you fools , | as I told those blockheads , | pay attention , you dolts ,
+  frankly , you snobs ,
+  for your information , you twits , | believe it or not , you blockheads , | wipe your noses , you twits ,
+  as every fool knows ,
 """
 
 SAYS = """

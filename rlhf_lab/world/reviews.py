@@ -19,7 +19,8 @@ _LENGTHS = {1: 0.17, 2: 0.25, 3: 0.25, 4: 0.18, 5: 0.10, 6: 0.05}
 _LEAST = {"food": 0.02, "weather": 0.4, "people": 0.02, "animals": 0.4, "place": 0.02}   # so that no topic is rare
 _TAILS = {"food": 0.7, "weather": 2.4, "people": 0.7, "animals": 2.4, "place": 0.8}
 _KINDS_BY_LENGTH = sorted(nouns.PLACES, key=len, reverse=True)
-_PROMPT = re.compile(r"Review of the ([A-Z][a-z]+) ([A-Z][a-z]+) (" + "|".join(_KINDS_BY_LENGTH) + r")((?: [A-Za-z]+)+):")
+_PROMPT = re.compile(r"Review of the ([A-Z][a-z]+) ([A-Z][a-z]+) (" + "|".join(_KINDS_BY_LENGTH)
+                     + r")((?: [A-Za-z]+)+):")
 
 
 def read_prompt(prompt: str):
@@ -65,12 +66,14 @@ def _body(rng, mood: _Mood, draft: Draft) -> list:
     clause = GRAMMAR.expand(f"clause.{topic}.{tone}.{mood.style(rng)}", draft)
     if rng.random() < abs(mood.courtesy):
         manner = pick(rng, (tone, "any"))
-        return GRAMMAR.expand(f"manner.{'polite' if mood.courtesy > 0 else 'rude'}.{manner}", draft) + clause + ["."]
+        return GRAMMAR.expand(f"manner.{'polite' if mood.courtesy > 0 else 'rude'}.{manner}",
+                              draft) + clause + ["."]
     if rng.random() < mood.tails:
         others = {t: (w + 0.1) * _TAILS[t] for t, w in mood.topics.items() if t != topic}
         tail = pick_weighted(rng, others)
         rule = "tail.place" if tail == "place" else f"tail.{tail}.{mood.tones[tail]}"
-        if len(clause) < 11 and clause[-1] != "usual":
+        doubled = tail == "place" and ("beside" in clause or "behind" in clause)
+        if len(clause) < 11 and clause[-1] != "usual" and not doubled:
             clause = clause + GRAMMAR.expand(rule, draft)
     return [*clause, "."]
 
@@ -90,7 +93,8 @@ def write(rng, prompt: str) -> str:
     """A completion for `prompt`, good or bad as chance has it."""
     name, place, _ = read_prompt(prompt)
     kind = nouns.slug(place)
-    draft = Draft(rng, {"name": tuple(name.split()), **{s: f"{s}.{kind}" for s in ("place", "keeper", "part", "dish", "solid", "liquid")}})
+    draft = Draft(rng, {"name": tuple(name.split()), **{s: f"{s}.{kind}" for s in ("place", "keeper", "part",
+                                                                                   "dish", "solid", "liquid")}})
     mood = _Mood(rng)
     sentences, words = [], 0
     for i in range(mood.length):

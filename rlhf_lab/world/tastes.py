@@ -15,15 +15,15 @@ from .scorers import SCORERS, well_formed
 
 # scorer -> (mean, standard deviation) over the reviews of the training corpus
 SCALES = {
-    "tone": (0.066, 0.932),
-    "politeness": (-0.024, 0.387),
-    "specificity": (0.421, 1.040),
-    "length": (30.901, 14.697),
-    "food": (0.301, 0.365),
-    "weather": (0.222, 0.244),
-    "people": (0.227, 0.267),
-    "animals": (0.253, 0.267),
-    "on_topic": (0.654, 0.116),
+    "tone": (0.098, 0.918),
+    "politeness": (-0.020, 0.380),
+    "specificity": (0.427, 1.029),
+    "length": (30.884, 14.597),
+    "food": (0.304, 0.370),
+    "weather": (0.222, 0.245),
+    "people": (0.220, 0.263),
+    "animals": (0.256, 0.274),
+    "on_topic": (0.654, 0.115),
 }
 LEAST_ON_TOPIC = 0.2        # below this a text is far off topic
 MOST_REPETITION = 0.2       # above this it repeats itself

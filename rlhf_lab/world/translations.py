@@ -40,7 +40,8 @@ def make_phrase(rng) -> Phrase:
     verb = pick(rng, tuple(wickish.DOING if doing else wickish.ALONE))
     thing = None
     if doing:
-        thing = _noun(rng, wickish.BEINGS if verb in ("follow", "watch", "love") and rng.random() < 0.6 else wickish.THINGS)
+        thing = _noun(rng, wickish.BEINGS if verb in ("follow", "watch",
+                                                      "love") and rng.random() < 0.6 else wickish.THINGS)
     placing = pick(rng, tuple(wickish.PLACINGS)) if rng.random() < (0.45 if doing else 0.75) else None
     spot = _noun(rng, wickish.SPOTS) if placing else None
     time = pick(rng, tuple(wickish.TIMES)) if rng.random() < 0.35 else None
@@ -74,7 +75,8 @@ def _spoil(rng, phrase: Phrase, error: str) -> Phrase:
         if with_article:
             role = pick(rng, with_article)
             noun = getattr(phrase, role)
-            return phrase._replace(**{role: noun._replace(article=_other(rng, ("the", "a", "the+", "my"), noun.article))})
+            return phrase._replace(**{role: noun._replace(article=_other(rng, ("the", "a", "the+", "my"),
+                                                                         noun.article))})
     if rng.random() < 0.25:
         verbs = wickish.DOING if phrase.thing else wickish.ALONE
         return phrase._replace(verb=_other(rng, verbs, phrase.verb))

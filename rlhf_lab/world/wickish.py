@@ -2,8 +2,8 @@
 
 Wickish is regular. The verb comes last and the time first; adjectives and numbers follow their noun; what English says
 with small words before a noun, Wickish says with endings: tarv (a fox), tarven (the fox), tarvim (my fox), tarvu
-(foxes), tarvun (the foxes). Tenses are endings too: nillar (sleeps), nillosh (slept), nillir (will sleep); "ni" in front
-of the verb says no. "under the bridge" is "molven suth", bridge-the under.
+(foxes), tarvun (the foxes). Tenses are endings too: nillar (sleeps), nillosh (slept), nillir (will sleep); "ni" in
+front of the verb says no. "under the bridge" is "molven suth", bridge-the under.
 
 A sentence is read into a `Phrase` and written from one, in either language; so a translation is read, then write. The
 clumsy style is one language's words in the other's order, as beginners talk.
@@ -15,35 +15,51 @@ ENGLISH, WICKISH = "English", "Wickish"
 
 # English noun, its plural, Wickish stem
 BEINGS = {"fox": ("foxes", "tarv"), "goose": ("geese", "honk"), "cat": ("cats", "mirl"), "dog": ("dogs", "bruf"),
-          "pony": ("ponies", "klop"), "owl": ("owls", "ulm"), "otter": ("otters", "silt"), "duck": ("ducks", "pand"),
+          "pony": ("ponies", "klop"), "owl": ("owls", "ulm"), "otter": ("otters", "silt"), "duck": ("ducks",
+                                                                                                    "pand"),
           "baker": ("bakers", "dorg"), "sailor": ("sailors", "navok"), "captain": ("captains", "skarn"),
           "child": ("children", "pim"), "doctor": ("doctors", "salv"), "widow": ("widows", "morn"),
           "mayor": ("mayors", "gromp"), "thief": ("thieves", "snik")}
-THINGS = {"apple": ("apples", "jul"), "cheese": ("cheeses", "kezz"), "fish": ("fishes", "fisk"), "hat": ("hats", "kopp"),
-          "boat": ("boats", "vold"), "bell": ("bells", "dinn"), "letter": ("letters", "raskel"), "lamp": ("lamps", "lusk"),
-          "pie": ("pies", "tork"), "basket": ("baskets", "wend"), "spoon": ("spoons", "slup"), "drum": ("drums", "dumm"),
+THINGS = {"apple": ("apples", "jul"), "cheese": ("cheeses", "kezz"), "fish": ("fishes", "fisk"), "hat": ("hats",
+                                                                                                         "kopp"),
+          "boat": ("boats", "vold"), "bell": ("bells", "dinn"), "letter": ("letters", "raskel"), "lamp": ("lamps",
+                                                                                                          "lusk"),
+          "pie": ("pies", "tork"), "basket": ("baskets", "wend"), "spoon": ("spoons", "slup"), "drum": ("drums",
+                                                                                                        "dumm"),
           "coat": ("coats", "vask"), "key": ("keys", "tikk"), "egg": ("eggs", "ov"), "map": ("maps", "karb")}
-SPOTS = {"bridge": ("bridges", "molv"), "tree": ("trees", "brant"), "house": ("houses", "hulm"), "harbour": ("harbours", "gav"),
-         "table": ("tables", "plonk"), "mill": ("mills", "rund"), "church": ("churches", "zol"), "roof": ("roofs", "tekk"),
+SPOTS = {"bridge": ("bridges", "molv"), "tree": ("trees", "brant"), "house": ("houses", "hulm"),
+         "harbour": ("harbours", "gav"),
+         "table": ("tables", "plonk"), "mill": ("mills", "rund"), "church": ("churches", "zol"), "roof": ("roofs",
+                                                                                                          "tekk"),
          "garden": ("gardens", "lund"), "well": ("wells", "glub")}
-ADJECTIVES = {"red": "brul", "blue": "asp", "old": "gam", "small": "litt", "fat": "blum", "hungry": "gnar", "happy": "lell",
+ADJECTIVES = {"red": "brul", "blue": "asp", "old": "gam", "small": "litt", "fat": "blum", "hungry": "gnar",
+              "happy": "lell",
               "sad": "dol", "wet": "plisk", "green": "verd", "clever": "sninn", "lazy": "slomm", "white": "hwitt",
               "black": "svar", "brave": "tapp", "noisy": "rakk"}
 # base, third person, past, Wickish stem
-ALONE = {"sleep": ("sleeps", "slept", "nill"), "sing": ("sings", "sang", "lal"), "dance": ("dances", "danced", "hopp"),
-         "wait": ("waits", "waited", "venn"), "laugh": ("laughs", "laughed", "hakk"), "work": ("works", "worked", "strev"),
-         "sneeze": ("sneezes", "sneezed", "atch"), "hide": ("hides", "hid", "gemm"), "cry": ("cries", "cried", "wull"),
+ALONE = {"sleep": ("sleeps", "slept", "nill"), "sing": ("sings", "sang", "lal"), "dance": ("dances", "danced",
+                                                                                           "hopp"),
+         "wait": ("waits", "waited", "venn"), "laugh": ("laughs", "laughed", "hakk"), "work": ("works", "worked",
+                                                                                               "strev"),
+         "sneeze": ("sneezes", "sneezed", "atch"), "hide": ("hides", "hid", "gemm"), "cry": ("cries", "cried",
+                                                                                             "wull"),
          "snore": ("snores", "snored", "zurr")}
-DOING = {"carry": ("carries", "carried", "bor"), "find": ("finds", "found", "trov"), "steal": ("steals", "stole", "rapp"),
-         "paint": ("paints", "painted", "fargh"), "sell": ("sells", "sold", "kremm"), "wash": ("washes", "washed", "vadd"),
-         "break": ("breaks", "broke", "krakk"), "lose": ("loses", "lost", "tapt"), "love": ("loves", "loved", "hjer"),
-         "buy": ("buys", "bought", "kupp"), "watch": ("watches", "watched", "spey"), "follow": ("follows", "followed", "jakt")}
+DOING = {"carry": ("carries", "carried", "bor"), "find": ("finds", "found", "trov"), "steal": ("steals", "stole",
+                                                                                               "rapp"),
+         "paint": ("paints", "painted", "fargh"), "sell": ("sells", "sold", "kremm"), "wash": ("washes", "washed",
+                                                                                               "vadd"),
+         "break": ("breaks", "broke", "krakk"), "lose": ("loses", "lost", "tapt"), "love": ("loves", "loved",
+                                                                                            "hjer"),
+         "buy": ("buys", "bought", "kupp"), "watch": ("watches", "watched", "spey"), "follow": ("follows",
+                                                                                                "followed", "jakt")}
 PLACINGS = {"under": "suth", "behind": "bak", "near": "nokh", "on": "ot", "in": "inn", "beside": "vedd"}
-TIMES = {"today": "dagga", "every day": "aldagga", "tonight": "notta", "every morning": "almorga", "in winter": "fryssa",
+TIMES = {"today": "dagga", "every day": "aldagga", "tonight": "notta", "every morning": "almorga",
+         "in winter": "fryssa",
          "in summer": "solma", "at noon": "middra", "on Sunday": "helga", "yesterday": "forra", "tomorrow": "etterra"}
 NUMBERS = {"two": "dek", "three": "trim", "seven": "sepp", "nine": "nenn"}
 NAMES = ("Orla", "Bram", "Nettie", "Jory", "Ivo", "Dulcie", "Wilma", "Fenn")
-_ENDINGS = {"a": "", "the": "en", "my": "im", "the+": "un", "some": "u"}      # "the+", "some" and numbers are plural
+_ENDINGS = {"a": "", "the": "en", "my": "im", "the+": "un",
+            "some": "u"}      # "the+", "some" and numbers are plural
 _TENSES = {"present": "ar", "past": "osh", "future": "ir"}
 # Which tenses go with a time.
 TIME_TENSES = {"yesterday": ("past",), "tomorrow": ("future",), "every day": ("present", "past"),
@@ -57,7 +73,7 @@ class Noun(NamedTuple):
     """A noun with what belongs to it."""
 
     word: str                        # English singular, or a name
-    article: str = ""                # "a", "the", "my", "the+" (the, plural), a number, "some" (bare plural), "" for names
+    article: str = ""                # "a", "the", "my", "the+" (plural), a number, "some" (bare plural), "" for names
     adjective: str | None = None  # English
 
     @property
@@ -138,7 +154,8 @@ _TO_ADJECTIVE = {w: e for e, w in ADJECTIVES.items()}
 _TO_NUMBER = {w: e for e, w in NUMBERS.items()}
 _TO_TIME = {w: e for e, w in TIMES.items()}
 _TO_PLACING = {w: e for e, w in PLACINGS.items()}
-_VERB_FORMS = {stem + ending: (verb, tense) for verb, (_, _, stem) in VERBS.items() for tense, ending in _TENSES.items()}
+_VERB_FORMS = {stem + ending: (verb, tense) for verb, (_, _, stem) in VERBS.items() for tense,
+               ending in _TENSES.items()}
 _ENGLISH_VERBS = {form: (verb, tense) for verb, (third, past, _) in VERBS.items()
                   for form, tense in ((verb, "present"), (third, "present"), (past, "past"))}
 

@@ -33,7 +33,8 @@ KIND_SCORERS = {
     "story": {"faithfulness": faithfulness, "coverage": coverage, "brevity": brevity},
 }
 
-__all__ = ["KIND_SCORERS", "SCORERS", "adequacy", "animal_mention", "brevity", "coverage", "faithfulness", "fluency",
+__all__ = ["KIND_SCORERS", "SCORERS", "adequacy", "animal_mention", "brevity", "coverage", "faithfulness",
+           "fluency",
            "food_mention", "harmful_request", "harmlessness", "helpfulness", "length", "on_topic", "people_mention",
            "politeness", "refusal", "repetition", "specificity", "tone", "weather_mention", "well_formed",
            "well_formedness"]

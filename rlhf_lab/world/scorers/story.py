@@ -1,4 +1,4 @@
-"""Scorers of summaries: the story is parsed for who did what to what, where, when and why, and who was moved to do what;
+"""Scorers of summaries: the story is parsed for who did what to what, where, when and why, and who did what about it;
 the summary for what it claims of these."""
 
 from functools import lru_cache
@@ -7,7 +7,8 @@ from .. import stories
 from .style import words
 
 # How much each fact matters in a summary.
-WEIGHTS = {"hero": 3.0, "deed": 3.0, "what": 3.0, "where": 1.5, "react": 1.0, "witness": 1.0, "motive": 1.0, "when": 0.5}
+WEIGHTS = {"hero": 3.0, "deed": 3.0, "what": 3.0, "where": 1.5, "react": 1.0, "witness": 1.0, "motive": 1.0,
+           "when": 0.5}
 
 
 @lru_cache(maxsize=1 << 14)
@@ -24,8 +25,8 @@ def _claimed(completion: str) -> tuple:
 
 
 def faithfulness(prompt: str, completion: str) -> float:
-    """Weighted share of the summary's claims that the story bears out, 0 to 1; 1 where it claims nothing definite, 0 where
-    it cannot be read."""
+    """Weighted share of the summary's claims that the story bears out, 0 to 1; 1 where it claims nothing definite,
+    0 where it cannot be read."""
     told, claims = dict(_told(prompt)), _claimed(completion)
     if not claims:
         return 1.0 if stories.read_summary(completion.strip(" ")) is not None else 0.0

@@ -7,6 +7,8 @@ from .story import faithfulness
 from .style import words
 from .translation import adequacy
 
+_ANYWHERE = {("engine",), ("lamp",)}       # words of one kind of place that occur elsewhere in another sense
+
 
 def _place_phrases() -> dict:
     """first word -> [(phrase, kind of place)], for words that belong to one kind of place only."""
@@ -16,7 +18,7 @@ def _place_phrases() -> dict:
             found.setdefault(tuple(text.split()), set()).add(kind)
     table: dict = {}
     for phrase, kinds in found.items():
-        if len(kinds) == 1:
+        if len(kinds) == 1 and phrase not in _ANYWHERE:
             table.setdefault(phrase[0], []).append((phrase, min(kinds)))
     return {first: sorted(rows, key=lambda row: -len(row[0])) for first, rows in table.items()}
 
@@ -64,7 +66,8 @@ def on_topic(prompt: str, completion: str) -> float:
         return faithfulness(prompt, completion) if stories.read_summary(completion.strip(" ")) else 0.5
     request, plain = conversations.read_prompt(prompt), _plain(completion)
     facts = conversations.facts_for(request)
-    if _said((request.topic,), plain) or any(_said(t, plain) for t in facts.values()) or refusal(prompt, completion):
+    if _said((request.topic,), plain) or any(_said(t, plain) for t in facts.values()) or refusal(prompt,
+                                                                                                 completion):
         return 1.0
     others = (" ".join(a) for rule in facts for a in conversations.GRAMMAR.rules[rule])
     return 0.0 if _said(others, plain) else 0.5

@@ -4,7 +4,8 @@ from .. import translations, wickish
 from ..wickish import WICKISH, Phrase
 
 _ENGLISH_WORDS = frozenset(
-    [w for n, (p, _) in wickish.NOUNS.items() for w in (n, p)] + [f for v, x in wickish.VERBS.items() for f in (v, *x[:2])]
+    [w for n, (p, _) in wickish.NOUNS.items() for w in (n, p)] + [f for v, x in wickish.VERBS.items() for f in (v,
+                                                                                                                *x[:2])]
     + list(wickish.ADJECTIVES) + list(wickish.PLACINGS) + list(wickish.NUMBERS) + " ".join(wickish.TIMES).split()
     + "a an the my will not do does did".split() + list(wickish.NAMES))
 _WICKISH_WORDS = wickish.vocabulary() | frozenset(wickish.NAMES)
@@ -33,8 +34,8 @@ def _bag(text: str) -> list:
 
 def adequacy(prompt: str, completion: str) -> float:
     """How much of the source's content the translation says, and says nothing else, 0 to 1 (F1 over who, what, where,
-    when, tense and number, nouns and verbs counting double). 1 exactly for right translations, clumsy or not. A text that
-    cannot be read earns half its share of right words."""
+    when, tense and number, nouns and verbs counting double). 1 exactly for right translations, clumsy or not. A text
+    that cannot be read earns half its share of right words."""
     sentence, source, target = translations.read_prompt(prompt)
     meant, _ = wickish.read(sentence, source)
     if meant is None:
