@@ -50,7 +50,9 @@ function textBox(className) {
     // Only a box that scrolls is a stop for the Tab key.
     if (box.scrollHeight > box.clientHeight + 1) box.tabIndex = 0;
     else box.removeAttribute("tabindex");
+    box.classList.toggle("rlhf-more", box.scrollTop + box.clientHeight < box.scrollHeight - 1);
   };
+  box.addEventListener("scroll", box.measure, { passive: true });
   return box;
 }
 
@@ -238,7 +240,7 @@ function ratingPanel({ model, el }, makeBody) {
     }
     if (turned) {
       clock.restart();
-      stage.getAnimations?.({ subtree: false }).forEach((animation) => animation.cancel());
+      root.classList.add("rlhf-still"); // the pointer still lies where it clicked; that is no sign for this item
       const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
       if (!calm) stage.firstChild.animate([{ opacity: 0.35 }, { opacity: 1 }], { duration: 160, easing: "ease-out" });
     }
@@ -277,7 +279,13 @@ function ratingPanel({ model, el }, makeBody) {
     if (isOff(button)) return;
     button.classList.add("rlhf-pressed");
     setTimeout(() => button.classList.remove("rlhf-pressed"), 140);
+    // From here the focus is on the panel as a whole: a ring around A would look like a choice.
+    root.focus({ preventScroll: true });
     button.press("keyboard");
+  });
+
+  root.addEventListener("pointermove", (event) => {
+    if (event.movementX || event.movementY) root.classList.remove("rlhf-still");
   });
 
   // Saving the notebook is the one shortcut of JupyterLab that goes on working inside the panel.

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 import anywidget
 import traitlets
 
-from rlhf_lab.feedback import FeedbackError, RatingSession, View
+from rlhf_lab.feedback import FeedbackError, Item, RatingSession, View
 
 _HERE = Path(__file__).parent
 
@@ -37,7 +37,8 @@ class RatingPanel(anywidget.AnyWidget):
     guidelines: how to judge, in a sentence or two; always in view.
     question: the headline.
     text_lines, prompt_lines: height of the boxes, in lines. Longer texts scroll inside, so that the panel
-        keeps its height from item to item. By default they suit the texts of the queue.
+        keeps its height from item to item. By default they suit the texts of the queue, where it is a sequence
+        of items or has one as `items`.
     next_step: what to do when all is rated.
     """
 
@@ -63,7 +64,8 @@ class RatingPanel(anywidget.AnyWidget):
         self._session = session
         self._next_step = next_step
         self._handling = threading.Lock()
-        items = session.queue if isinstance(session.queue, tuple) else ()
+        items = session.queue if isinstance(session.queue, tuple) else getattr(session.queue, "items", ())
+        items = [item for item in items if isinstance(item, Item)]
         texts = [candidate.text for item in items for candidate in item.candidates]
         super().__init__()
         self._frame = {

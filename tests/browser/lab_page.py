@@ -126,10 +126,8 @@ class Lab:
             self.page.evaluate("() => { if (!jupyterapp.shell.leftCollapsed) jupyterapp.shell.collapseLeft(); }")
         else:
             self.close_notebook()
-            self._evaluate(
-                f"() => jupyterapp.commands.execute('docmanager:open', {{path: {json.dumps(name)}, factory: 'Notebook'}})",
-                timeout,
-            )
+            where = json.dumps({"path": name, "factory": "Notebook"})
+            self._evaluate(f"() => jupyterapp.commands.execute('docmanager:open', {where})", timeout)
         self.errors.clear()
         self.dialogs.clear()
         self._wait_until_connected(name, timeout)

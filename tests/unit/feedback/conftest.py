@@ -1,0 +1,73 @@
+"""A store in a temporary folder, and questions to put into sessions."""
+
+import pytest
+
+from rlhf_lab.feedback import FeedbackStore, RatingSession, Record, compare_item
+
+
+def make_items(count, prefix=""):
+    return [
+        compare_item(f"Prompt {prefix}{i}:", f" first {prefix}{i}", f" second {prefix}{i}", ("old", "new"))
+        for i in range(count)
+    ]
+
+
+def make_record(number=0, **changes):
+    item = compare_item(f"Prompt {number}:", f" first {number}", f" second {number}")
+    return Record(**{
+        "rater_id": "learner", "source": "human", "session_id": "sitting", "task_id": "task", "kind": "compare",
+        "item_id": item.item_id, "prompt": item.prompt, "candidates": item.candidates,
+        "display_order": tuple(c.id for c in item.candidates), "status": "submitted",
+        "value": {"winner": item.candidates[0].id}, **changes,
+    })  # fmt: skip
+
+
+@pytest.fixture
+def items():
+    return make_items(4)
+
+
+@pytest.fixture
+def record():
+    return make_record
+
+
+@pytest.fixture
+def store(tmp_path):
+    return FeedbackStore(tmp_path / "feedback.sqlite")
+
+
+@pytest.fixture
+def session(store, items):
+    return RatingSession(store, "task", items)
+
+
+class PrefersFirst:
+    """A rater that always prefers the text that says "first"; and counts how often it was asked."""
+
+    name = "first"
+
+    def __init__(self):
+        self.asked = []
+
+    def compare(self, prompt, left, right):
+        self.asked.append(prompt)
+        return "left" if "first" in left else "right"
+
+
+@pytest.fixture
+def rater():
+    return PrefersFirst()
+
+
+def answer(session, verdict="left", **how):
+    """Answer the question on the screen by side, as a panel does."""
+    from rlhf_lab.feedback import compare_value
+
+    view = session.view()
+    return session.answer(compare_value(view, verdict), view.turn, **how)
+
+
+@pytest.fixture(name="answer")
+def answer_fixture():
+    return answer

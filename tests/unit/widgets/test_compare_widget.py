@@ -1,0 +1,191 @@
+"""The panel's Python half, without a browser: one message in, one call of the session, one reply out."""
+
+import threading
+
+import pytest
+
+from rlhf_lab.feedback import FeedbackError, FeedbackStore, Item, RatingSession, StoreBusyError, compare_item
+from rlhf_lab.widgets import CompareWidget
+
+ITEMS = [compare_item(f"Prompt {i}:", f" first {i}", f" second {i}", ("secret-old", "secret-new")) for i in range(4)]
+
+
+@pytest.fixture
+def store(tmp_path):
+    return FeedbackStore(tmp_path / "feedback.sqlite")
+
+
+@pytest.fixture
+def session(store):
+    return RatingSession(store, "task", ITEMS)
+
+
+@pytest.fixture
+def panel(session):
+    panel = CompareWidget(session, guidelines="Go by feel.")
+    panel.replies = []
+    panel.send = panel.replies.append
+    return panel
+
+
+def say(panel, action, **more):
+    """What the browser sends; the reply."""
+    message = {"id": "1", "action": action, "turn": panel._view["turn"], "ms": 412.6, "input_method": "mouse", **more}
+    panel._handle_custom_msg(message, [])
+    return panel.replies[-1]
+
+
+def test_answers_become_rows(panel, store):
+    shown = panel._view["texts"]
+    reply = say(panel, "answer", answer="right")
+    assert reply == {"type": "reply", "id": "1", "saved": True, "alert": "", "status": "Saved: B is better."}
+    (record,) = store.events()
+    assert record.candidate(record.winner).text == shown[1]
+    assert (record.client_ms, record.input_method, record.source) == (413, "mouse", "human")
+    assert panel._view["number"] == 2
+    assert say(panel, "answer", answer="tie")["status"] == "Saved: a tie."
+    assert say(panel, "answer", answer="both_bad")["status"] == "Saved: both bad."
+    assert say(panel, "skip")["status"] == "Skipped."
+    assert panel._view["state"] == "done" and panel._view["done"] == "3 rated, 1 skipped."
+    assert say(panel, "undo")["status"] == "Taken back."
+    assert [e.status for e in store.events()] == ["submitted"] * 3 + ["skipped", "retracted"]
+
+
+def test_done(panel):
+    for _ in ITEMS:
+        say(panel, "answer", answer="left")
+    assert (panel._view["done"], panel._view["next_step"]) == ("All 4 rated.", "Run the next cell.")
+
+
+def test_the_browser_learns_nothing_about_who_wrote_what(panel, session):
+    state = str({key: value for key, value in panel.get_state().items() if key not in ("_esm", "_css")})
+    assert "secret" not in state
+    assert not any(candidate.id in state for item in ITEMS for candidate in item.candidates)
+
+
+def test_stale_messages_change_nothing(panel, store):
+    turn = panel._view["turn"]
+    say(panel, "answer", answer="left", turn=turn)
+    for action in ("answer", "skip", "undo"):
+        reply = say(panel, action, answer="right", turn=turn)
+        assert not reply["saved"] and reply["alert"] == ""
+    assert len(store.events()) == 1
+
+
+def test_messages_at_once_from_several_threads(panel, store):
+    turn = panel._view["turn"]
+    threads = [threading.Thread(target=say, args=(panel, "answer"), kwargs={"answer": a, "turn": turn})
+               for a in ("left", "right", "tie") * 3]  # fmt: skip
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(store.events()) == 1
+    assert [reply["saved"] for reply in panel.replies].count(True) == 1
+    assert panel._view["number"] == 2
+
+
+def test_what_was_not_saved_is_said(panel, store, monkeypatch):
+    before = panel._view
+    append = store.append
+
+    def busy(*_, **__):
+        raise StoreBusyError("Another program has the file.")
+
+    monkeypatch.setattr(store, "append", busy)
+    reply = say(panel, "answer", answer="left")
+    assert not reply["saved"] and reply["alert"] == "Another program has the file."
+    assert panel._view == before
+    monkeypatch.setattr(store, "append", append)
+    assert say(panel, "answer", answer="left")["saved"]
+    assert len(store.events()) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"action": "answer", "answer": "A"}, "left, right, tie or both_bad"),
+        ({"action": "answer"}, "left, right, tie or both_bad"),
+        ({"action": "dance"}, "'dance'. Please run this cell again"),
+    ],
+)
+def test_no_message_raises(panel, store, content, words):
+    assert words in say(panel, **content)["alert"]
+    assert store.events() == []
+
+
+@pytest.mark.parametrize("content", [None, "text", [], 3])
+def test_not_even_nonsense_raises(panel, content):
+    panel._on_message(panel, content, [])
+    assert "Please run this cell again" in panel.replies[-1]["alert"]
+
+
+@pytest.mark.parametrize("ms", [None, -1, "soon", float("nan"), float("inf"), True, {}])
+def test_a_clock_that_is_off_costs_no_answer(panel, store, ms):
+    assert say(panel, "answer", answer="left", ms=ms)["saved"]
+    assert store.events()[0].client_ms is None
+
+
+def test_texts_that_no_message_can_carry(store):
+    item = compare_item("half \ud800", " \udfff", " nul \x00")
+    panel = CompareWidget(RatingSession(store, "odd", [item]))
+    assert panel._view["prompt"] == "half ?"
+    for text in [panel._view["prompt"], *panel._view["texts"]]:
+        text.encode("utf-8")
+    panel.send = lambda reply: None
+    say_ = {"id": "1", "action": "answer", "answer": "left", "turn": panel._view["turn"]}
+    panel._on_message(panel, say_, [])
+    assert store.events()[0].candidates == item.candidates
+
+
+def test_a_queue_that_fails_is_shown_and_can_be_tried_again(store):
+    class Queue:
+        broken = False
+
+        def __len__(self):
+            return 4
+
+        def next_item(self, records):
+            if self.broken:
+                raise RuntimeError("no posterior")
+            return ITEMS[len(records)]
+
+    queue = Queue()
+    panel = CompareWidget(RatingSession(store, "task", queue))
+    panel.replies = []
+    panel.send = panel.replies.append
+    queue.broken = True
+    assert say(panel, "answer", answer="left")["saved"]
+    assert panel._view["state"] == "stuck" and "no posterior" in panel._view["problem"]
+    queue.broken = False
+    assert say(panel, "refresh")["alert"] == ""
+    assert panel._view["state"] == "rate"
+
+
+def test_says_what_it_is_without_a_browser(panel, capsys):
+    assert repr(panel) == "CompareWidget(task 'task')"
+    assert panel.summary() == "A rating panel with 4 questions. Every answer is saved at once, in feedback.sqlite."
+    say(panel, "answer", answer="left")
+    assert repr(panel) == "CompareWidget(task 'task')", "committed pages do not change with the answers"
+
+
+def test_only_for_comparisons(store):
+    item = Item("i", "p", ITEMS[0].candidates)
+    with pytest.raises(FeedbackError, match="kind='compare'"):
+        CompareWidget(RatingSession(store, "task", [item], kind="rank"))
+
+
+def test_boxes_suit_the_texts(store):
+    def frame(prompt, text, **how):
+        return CompareWidget(RatingSession(store, "t", [compare_item(prompt, text, "x")]), **how)._frame
+
+    assert frame("p", "short")["text_lines"] == 4 and frame("p", "short")["prompt_lines"] == 1
+    assert frame("p\nq\nr", "x" * 10_000)["text_lines"] == 9 and frame("p\nq\nr", "")["prompt_lines"] == 3
+    assert frame("p", "short", text_lines=12, prompt_lines=2)["text_lines"] == 12
+
+
+def test_browser_files_use_no_network_and_no_html():
+    code = CompareWidget._esm
+    for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "http://", "https://", "import ", "eval("):
+        assert word not in code
+    assert "url(" not in CompareWidget._css and "@import" not in CompareWidget._css
