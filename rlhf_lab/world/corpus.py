@@ -5,7 +5,7 @@ from functools import cache
 
 from .. import paths
 from . import conversations, reviews, stories, translations
-from .documents import KINDS, SPLITS, Document, split_of
+from .documents import KINDS, SPLITS, Document, kind_of, split_of
 
 _MODULES = {"review": reviews, "conversation": conversations, "translation": translations, "story": stories}
 
@@ -28,7 +28,6 @@ def generate_prompt(kind: str, rng, prompt_split: str | None = "train") -> str:
 
 def generate_completion(prompt: str, rng) -> str:
     """A completion for `prompt`, good or bad as chance has it, as in the corpus."""
-    from .documents import kind_of
     return _MODULES[kind_of(prompt)].write(rng, prompt)
 
 

@@ -305,7 +305,8 @@ class Grammar:
 
         for slot, begin, end in walk(self._tries[name], start):
             found.append((slot, " ".join(tokens[begin:end])))
-            self._derive(slot, begin, end, tokens, memo, found)
+            if not self._fixed[slot]:
+                self._derive(slot, begin, end, tokens, memo, found)
 
     def tokens_of(self, sentence: str) -> list[str] | None:
         """Undo `render`: the tokens, first word still with its capital; None for a surface `render` cannot make."""

@@ -14,7 +14,7 @@ from .grammar import Draft, Grammar, pick, pick_weighted, render
 GRAMMAR = Grammar(nouns.NOUNS + review_rules.RULES, repeatable=nouns.REPEATABLE)
 TOPICS = ("food", "weather", "people", "animals", "place")
 SENTENCES = (1, 6)               # fewest and most sentences
-MOST_WORDS = 62
+MOST_WORDS = 58
 _LENGTHS = {1: 0.17, 2: 0.25, 3: 0.25, 4: 0.18, 5: 0.10, 6: 0.05}
 _LEAST = {"food": 0.02, "weather": 0.4, "people": 0.02, "animals": 0.4, "place": 0.02}   # so that no topic is rare
 _TAILS = {"food": 0.7, "weather": 2.4, "people": 0.7, "animals": 2.4, "place": 0.8}

@@ -15,15 +15,15 @@ from .scorers import SCORERS, well_formed
 
 # scorer -> (mean, standard deviation) over the reviews of the training corpus
 SCALES = {
-    "tone": (0.098, 0.918),
-    "politeness": (-0.020, 0.380),
-    "specificity": (0.427, 1.029),
-    "length": (30.884, 14.597),
-    "food": (0.304, 0.370),
-    "weather": (0.222, 0.245),
-    "people": (0.220, 0.263),
-    "animals": (0.256, 0.274),
-    "on_topic": (0.654, 0.115),
+    "tone": (0.096, 0.916),
+    "politeness": (-0.025, 0.380),
+    "specificity": (0.410, 1.025),
+    "length": (30.341, 13.951),
+    "food": (0.300, 0.368),
+    "weather": (0.220, 0.242),
+    "people": (0.220, 0.262),
+    "animals": (0.255, 0.273),
+    "on_topic": (0.654, 0.114),
 }
 LEAST_ON_TOPIC = 0.2        # below this a text is far off topic
 MOST_REPETITION = 0.2       # above this it repeats itself
