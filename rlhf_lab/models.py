@@ -16,9 +16,12 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, GPT2Config, PreTrainedTokenizerFast
+from transformers.utils import logging
 
 from rlhf_lab.paths import data_dir
 from rlhf_lab.tokens import encode_completions, encode_prompts, pad_right
+
+logging.disable_progress_bar()  # of reading and writing files, which takes no time; downloads keep theirs
 
 HUB_NAMES = {"gpt2": "openai-community/gpt2", "smollm2": "HuggingFaceTB/SmolLM2-135M-Instruct"}
 PAD_TOKEN, END_TOKEN = "<|pad|>", "<|end|>"
@@ -181,9 +184,10 @@ def trunk_and_head(model: nn.Module) -> tuple[nn.Module, nn.Module]:
 def hidden_states(trunk: nn.Module, ids: Tensor) -> Tensor:
     """Last hidden states (B, L, d) of right-padded ids (B, L).
 
-    No attention mask: the padding is on the right, and a causal model never looks to the right.
+    No attention mask: the padding is on the right, and a causal model never looks to the right. (Embeddings
+    are looked up here because transformers warns of padding without a mask, rightly in general.)
     """
-    return trunk(input_ids=ids, use_cache=False).last_hidden_state
+    return trunk(inputs_embeds=trunk.get_input_embeddings()(ids), use_cache=False).last_hidden_state
 
 
 def clone(model: nn.Module) -> nn.Module:

@@ -1,0 +1,213 @@
+"""Training a language model, and fine-tuning it on demonstrations (SFT): the same loop with another mask.
+
+A document is anything with a `prompt` and a `completion`. A language model learns to predict every token of
+it; SFT learns only the completion and its end token, because the prompt is what the user will write.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from rlhf_lab.models import context_length, hidden_states, trunk_and_head
+from rlhf_lab.sampling import token_log_probs
+from rlhf_lab.tokens import encode_completions, encode_prompts, pad_right
+from rlhf_lab.training.checkpoint import load_checkpoint, save_checkpoint
+from rlhf_lab.training.optimisation import (
+    apply_gradients,
+    draw_seed,
+    make_optimizer,
+    pieces_by_length,
+    random_generator,
+    warmup_cosine,
+)
+from rlhf_lab.training.running import StopBetweenSteps, TrainingResult, keep_freed_memory
+
+
+@dataclass(frozen=True)
+class LanguageModelConfig:
+    """Settings of `train_language_model`; the defaults train a tiny model from scratch."""
+
+    epochs: float = 1.0  # passes over the documents; ignored where steps is given
+    steps: int | None = None  # optimiser steps; None: as many as the epochs need
+    batch_size: int = 64  # documents a step
+    piece_size: int = 32  # documents computed at once; a batch's gradients are added up over its pieces
+    prompt_mask: bool = False  # True: learn the completion and its end token only (SFT)
+    learning_rate: float = 3e-3  # at its highest; fine-tuning wants about a tenth
+    warmup_fraction: float = 0.05  # share of the steps over which the learning rate rises
+    final_fraction: float = 0.05  # learning rate of the last step, as a share of the highest
+    weight_decay: float = 0.1  # pulls matrices towards zero, not biases nor layer norms
+    max_gradient_norm: float = 1.0  # longer gradients are shortened to this
+    evaluate_every: int = 0  # steps between calls of `evaluate`; 0: only after the last step
+    checkpoint_every: int = 0  # steps between checkpoints; 0: only at the end
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A document in tokens: prompt, completion, end token."""
+
+    ids: list[int]
+    first_learned: int  # index of the first token that the loss counts
+
+
+def train_language_model(
+    model: nn.Module,
+    tokenizer,
+    documents: Sequence,
+    config: LanguageModelConfig | None = None,
+    *,
+    callback: Callable[[dict], None] | None = None,
+    evaluate: Callable[[], dict] | None = None,
+    generator: torch.Generator | None = None,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+) -> TrainingResult:
+    """Train `model` in place on documents (objects with .prompt and .completion).
+
+    callback gets one record a step: step (from 1), total, loss (nats a token), learning_rate, gradient_norm,
+    tokens (real ones so far), tokens_per_second, seconds, and what `evaluate` returned when it was its turn.
+    generator decides the order of the documents. checkpoint: a folder to save to; with resume=True the run
+    goes on from what is there, and ends with the very weights that an uninterrupted one has.
+
+    Interrupted, it returns after the current step, `interrupted` is True, and the model keeps what it learned.
+    Raises ValueError on no documents, or one that is empty or longer than the model reads.
+    """
+    config = config or LanguageModelConfig()
+    rows = _tokenise(model, tokenizer, documents, config.prompt_mask)
+    total = config.steps or max(1, math.ceil(config.epochs * len(rows) / config.batch_size))
+    warmup = max(1, round(config.warmup_fraction * total))
+    optimizer = make_optimizer(model.parameters(), config.weight_decay)
+    state = {"step": 0, "tokens": 0, "seconds": 0.0, "order_seed": draw_seed(generator)}
+    if resume:
+        state = load_checkpoint(checkpoint, {"model": model}, optimizer)
+    keep_freed_memory()
+    model.eval()  # no dropout: see load_language_model
+    result = TrainingResult()
+    batches = _batches(rows, config.batch_size, state["order_seed"], state["step"])
+
+    with StopBetweenSteps() as stop:
+        try:
+            while state["step"] < total and not stop.requested:
+                started = time.perf_counter()
+                batch = next(batches)
+                learning_rate = warmup_cosine(state["step"], total, config.learning_rate, warmup, config.final_fraction)
+                loss = backward_language_model_loss(model, batch, tokenizer.pad_token_id, config.piece_size)
+                norm = apply_gradients(optimizer, learning_rate, config.max_gradient_norm)
+                if not math.isfinite(loss + norm):
+                    result.stopped = (
+                        f"Stopped at step {state['step'] + 1}: the loss or its gradient is not a finite number"
+                        f" (loss {loss}, gradient norm {norm}). The model is as it was before this step. The usual"
+                        f" cause is a learning rate that is too high ({learning_rate:.2g}): try a third of it."
+                    )
+                    break
+                seconds = time.perf_counter() - started
+                tokens = sum(len(row.ids) for row in batch)
+                state["step"] += 1
+                state["tokens"] += tokens
+                state["seconds"] += seconds
+                metrics = {
+                    "step": state["step"],
+                    "total": total,
+                    "loss": loss,
+                    "learning_rate": learning_rate,
+                    "gradient_norm": norm,
+                    "tokens": state["tokens"],
+                    "tokens_per_second": tokens / seconds,
+                    "seconds": state["seconds"],
+                }
+                at_end = state["step"] == total
+                if evaluate and (at_end or _due(state["step"], config.evaluate_every)):
+                    metrics |= evaluate()
+                result.history.append(metrics)
+                if checkpoint and not at_end and _due(state["step"], config.checkpoint_every):
+                    save_checkpoint(checkpoint, {"model": model}, optimizer, state)
+                if callback:
+                    callback(metrics)
+        except KeyboardInterrupt:  # from a callback, or a second interrupt
+            optimizer.zero_grad(set_to_none=True)
+            stop.requested = True
+    result.interrupted = stop.requested and state["step"] < total
+    if checkpoint:
+        save_checkpoint(checkpoint, {"model": model}, optimizer, state)
+    return result
+
+
+def backward_language_model_loss(model: nn.Module, batch: list[_Row], pad_id: int, piece_size: int) -> float:
+    """Mean cross-entropy of the learned tokens of a batch; adds its gradient to the model's. Returns nats a token.
+
+    Equal to `losses.language_model_loss`, with logits only where a token is learned.
+    """
+    trunk, head = trunk_and_head(model)
+    device = next(model.parameters()).device
+    learned = sum(len(row.ids) - row.first_learned for row in batch)
+    total = 0.0
+    for piece in pieces_by_length(torch.tensor([len(row.ids) for row in batch]), piece_size):
+        ids, targets = _to_tensors([batch[i] for i in piece.tolist()], pad_id)
+        ids, targets = ids.to(device), targets.to(device)  # (b, L) each
+        before = targets[:, 1:].nonzero(as_tuple=True)  # position t predicts token t + 1
+        hidden = hidden_states(trunk, ids)[before]  # (n, d)
+        log_probs, _ = token_log_probs(head, hidden, ids[:, 1:][before])
+        loss = -log_probs.sum() / learned
+        if torch.is_grad_enabled():
+            loss.backward()
+        total += float(loss.detach())
+    return total
+
+
+@torch.no_grad()
+def held_out_loss(model: nn.Module, tokenizer, documents: Sequence, prompt_mask: bool = False) -> float:
+    """Mean cross-entropy in nats a token of documents that the model was not trained on; e^loss is the perplexity."""
+    rows = _tokenise(model, tokenizer, documents, prompt_mask)
+    return backward_language_model_loss(model.eval(), rows, tokenizer.pad_token_id, piece_size=32)
+
+
+def _tokenise(model: nn.Module, tokenizer, documents: Sequence, prompt_mask: bool) -> list[_Row]:
+    if len(documents) == 0:
+        raise ValueError("There are no documents to learn from. Pass at least one with a prompt and a completion.")
+    prompts = encode_prompts(tokenizer, [document.prompt for document in documents])
+    completions = encode_completions(tokenizer, [document.completion for document in documents])
+    rows, limit = [], context_length(model)
+    for i, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
+        if len(prompt) + len(completion) > limit:
+            raise ValueError(
+                f"Document {i} has {len(prompt) + len(completion)} tokens with its end token, but the model reads"
+                f" at most {limit}. Shorten or drop it; it begins {documents[i].prompt[:40]!r}."
+            )
+        rows.append(_Row(prompt + completion, len(prompt) if prompt_mask else 1))
+    return rows
+
+
+def _batches(rows: list[_Row], size: int, seed: int, start: int) -> Iterator[list[_Row]]:
+    """Batches of shuffled rows without end, from batch number `start` on.
+
+    Pass number e is shuffled by seed + e, so the order can be found again from the number of the step alone.
+    A pass starts where the one before ends, in the middle of a batch if need be.
+    """
+    position = start * size
+    epoch, offset = divmod(position, len(rows))
+    order = torch.randperm(len(rows), generator=random_generator(seed + epoch)).tolist()
+    while True:
+        batch = []
+        while len(batch) < size:
+            if offset == len(rows):
+                epoch, offset = epoch + 1, 0
+                order = torch.randperm(len(rows), generator=random_generator(seed + epoch)).tolist()
+            taken = order[offset : offset + size - len(batch)]
+            batch += [rows[i] for i in taken]
+            offset += len(taken)
+        yield batch
+
+
+def _to_tensors(rows: list[_Row], pad_id: int) -> tuple[Tensor, Tensor]:
+    """Padded ids (b, L), and a mask (b, L) that is true on the tokens to learn."""
+    ids, mask = pad_right([row.ids for row in rows], pad_id)
+    first = torch.tensor([row.first_learned for row in rows])
+    return ids, mask & (torch.arange(ids.shape[1]) >= first[:, None])
+
+
+def _due(step: int, every: int) -> bool:
+    return every > 0 and step % every == 0

@@ -1,0 +1,60 @@
+"""The optimiser that all loops use, its learning rate over time, and the cutting of batches into pieces."""
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+
+def make_optimizer(parameters: Iterable[nn.Parameter], weight_decay: float = 0.0) -> torch.optim.AdamW:
+    """AdamW that decays matrices and embeddings, but neither biases nor layer norms. Set lr before each step."""
+    trained = [p for p in parameters if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim >= 2], "weight_decay": weight_decay},
+        {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.95), eps=1e-8, fused=True)
+
+
+def warmup_cosine(step: int, total: int, peak: float, warmup: int, final_fraction: float = 0.1) -> float:
+    """Learning rate of step 0 .. total - 1: a straight rise over `warmup` steps, then half a cosine down to
+    final_fraction * peak."""
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    progress = (step - warmup) / max(1, total - 1 - warmup)
+    return peak * (final_fraction + (1.0 - final_fraction) * 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress))))
+
+
+def apply_gradients(optimizer: torch.optim.Optimizer, learning_rate: float, max_norm: float) -> float:
+    """Clip the gradients to a total norm, take a step, clear them. Returns the norm before clipping.
+
+    Where the norm is not finite no step is taken and the weights stay as they were.
+    """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    norm = float(nn.utils.clip_grad_norm_(parameters, max_norm))
+    if math.isfinite(norm):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate
+        optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return norm
+
+
+def pieces_by_length(lengths: Tensor, size: int) -> list[Tensor]:
+    """Indices of rows, shortest first, in pieces of `size`: rows of about one length need little padding.
+
+    A batch is computed piece by piece and its gradients added up; the sum is that of the whole batch.
+    """
+    return list(lengths.argsort(stable=True).split(size))
+
+
+def random_generator(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def draw_seed(generator: torch.Generator | None) -> int:
+    """A seed drawn from a generator (None: torch's global one), to make others from."""
+    device = "cpu" if generator is None else generator.device
+    return int(torch.randint(2**62, (), generator=generator, device=device))

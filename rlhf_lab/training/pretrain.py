@@ -1,0 +1,206 @@
+"""Makes the tiny model that ships with the course: `python -m rlhf_lab.training.pretrain`.
+
+It trains a tokenizer and then a language model on documents of the tiny world that are generated for the
+purpose, each seen once, none with a held-out prompt. The seed and the number of steps decide everything; with
+--minutes the number of steps is measured first and then written down in training.json, beside the losses and
+how well the model writes.
+"""
+
+import argparse
+import bisect
+import itertools
+import json
+import math
+import random
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+import transformers
+
+from rlhf_lab.models import clone, new_language_model, save_language_model, tiny_config, train_tokenizer
+from rlhf_lab.paths import REPOSITORY
+from rlhf_lab.training.language_model import LanguageModelConfig, held_out_loss, train_language_model
+from rlhf_lab.training.optimisation import random_generator
+from rlhf_lab.training.quality import measure_quality
+from rlhf_lab.world import KINDS, Document, generate_document, load_corpus, load_prompts
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """What the tiny model is and how it is trained."""
+
+    vocab_size: int = 2048  # tokens, 256 bytes and 2 special ones among them
+    layers: int = 4  # transformer blocks
+    width: int = 160  # size of a hidden state
+    heads: int = 5  # attention heads
+    tokenizer_documents: int = 20_000  # documents that the tokenizer is learned from
+    batch_size: int = 64  # documents a step
+    learning_rate: float = 3e-3  # at its highest
+    held_out_documents: int = 256  # of each kind, for the held-out loss
+    quality_prompts: int = 500  # held-out prompts of each kind for the quality report
+    # Share of each kind among the training documents
+    mixture: tuple[tuple[str, float], ...] = (
+        ("review", 0.3),
+        ("conversation", 0.25),
+        ("translation", 0.2),
+        ("story", 0.25),
+    )
+
+
+def generate_documents(
+    seed: int, count: int, split: str = "train", mixture: tuple = PretrainConfig.mixture
+) -> list[Document]:
+    """`count` fresh documents of one split; the first n of a longer list are the list of n."""
+    if count < 1:
+        raise ValueError(f"Cannot generate {count} documents; ask for at least one.")
+    if {kind for kind, _ in mixture} - set(KINDS):
+        raise ValueError(f"The mixture {mixture} names a kind that the world does not have. It has {KINDS}.")
+    rng = random.Random(seed)
+    kinds, bounds = [kind for kind, _ in mixture], list(itertools.accumulate(share for _, share in mixture))
+    documents = []
+    for _ in range(count):
+        kind = kinds[bisect.bisect(bounds, rng.random() * bounds[-1], hi=len(kinds) - 1)]
+        documents.append(generate_document(kind, rng, split))
+    return documents
+
+
+def pretrain(
+    folder: str | Path,
+    seed: int = 0,
+    steps: int | None = None,
+    minutes: float | None = None,
+    config: PretrainConfig | None = None,
+    report=print,
+) -> dict:
+    """Train tokenizer and model, write them into `folder` with training.json, and return what that file says.
+
+    Give either `steps`, or `minutes` of training. report gets lines of text.
+    """
+    if (steps is None) == (minutes is None):
+        raise ValueError("Give either steps or minutes.")
+    config = config or PretrainConfig()
+    started = time.time()
+    texts = (d.prompt + d.completion for d in generate_documents(seed + 1, config.tokenizer_documents))
+    tokenizer = train_tokenizer(texts, config.vocab_size)
+    model = new_language_model(tiny_config(tokenizer, config.layers, config.width, config.heads), seed)
+    report(f"{sum(p.numel() for p in model.parameters()):,} parameters, {len(tokenizer)} tokens")
+
+    training = LanguageModelConfig(batch_size=config.batch_size, learning_rate=config.learning_rate)
+    if steps is None:
+        steps = _steps_in(minutes * 60, model, tokenizer, training, seed)
+    documents = generate_documents(seed, steps * config.batch_size)
+    report(f"{steps} steps, {len(documents):,} documents, generated in {time.time() - started:.0f} s")
+
+    held_out = {kind: load_corpus("heldout", kind)[: config.held_out_documents] for kind in KINDS}
+    training = LanguageModelConfig(
+        steps=steps,
+        batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        evaluate_every=max(1, steps // 10),
+    )
+    every = max(1, steps // 50)
+
+    def evaluate() -> dict:
+        return {f"held_out_loss_{kind}": held_out_loss(model, tokenizer, held_out[kind]) for kind in KINDS}
+
+    def show(metrics: dict) -> None:
+        if metrics["step"] % every == 0 or metrics["step"] == steps:
+            held = {k.removeprefix("held_out_loss_"): round(v, 3) for k, v in metrics.items() if "held" in k}
+            report(
+                f"step {metrics['step']:5d}/{steps}  loss {metrics['loss']:.3f}"
+                f"  {metrics['tokens_per_second']:,.0f} tokens/s  {metrics['seconds']:.0f} s  {held or ''}"
+            )
+
+    result = train_language_model(
+        model,
+        tokenizer,
+        documents,
+        training,
+        callback=show,
+        evaluate=evaluate,
+        generator=random_generator(seed),
+    )
+    if not result.history:
+        raise RuntimeError(result.stopped or "Interrupted before the first step; nothing was written.")
+    report("measuring how well it writes")
+    quality = measure_quality(
+        model,
+        tokenizer,
+        {kind: load_prompts("heldout", kind)[: config.quality_prompts] for kind in KINDS},
+        {d.completion for d in [*documents, *load_corpus("train")]},
+        seed=seed,
+    )
+    summary = {
+        "command": f"python -m rlhf_lab.training.pretrain --seed {seed} --steps {steps}",
+        "seed": seed,
+        "steps": steps,
+        "finished_steps": result.last["step"],
+        "documents": len(documents),
+        "tokens": result.last["tokens"],
+        "seconds": round(result.last["seconds"], 1),
+        "threads": torch.get_num_threads(),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "held_out_loss": {k: round(v, 4) for k, v in evaluate().items()},
+        "quality": quality,
+        "config": asdict(config),
+        "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
+        "loss": [[m["step"], round(m["loss"], 4)] for m in result.history[every - 1 :: every]],
+    }
+    folder = save_language_model(model, tokenizer, folder)
+    (folder / "training.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    report(json.dumps(quality, indent=1))
+    report(f"wrote {folder} in {time.time() - started:.0f} s; well-formed: "
+           + ", ".join(f"{kind} {q['well_formed']:.1%}" for kind, q in quality.items()))  # fmt: skip
+    return summary
+
+
+def _steps_in(seconds: float, model, tokenizer, config: LanguageModelConfig, seed: int, trial: int = 12) -> int:
+    """How many steps fit into a time on this machine, measured on a copy of the model (the first two left out)."""
+    trial_config = LanguageModelConfig(steps=trial, batch_size=config.batch_size)
+    copy = clone(model).requires_grad_(True)
+    documents = generate_documents(seed, trial * config.batch_size)
+    result = train_language_model(copy, tokenizer, documents, trial_config, generator=random_generator(seed))
+    a_step = (result.history[-1]["seconds"] - result.history[1]["seconds"]) / (trial - 2)
+    return max(20, math.floor(seconds / a_step))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=REPOSITORY / "data" / "tiny", help="folder to write")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--steps", type=int, help="optimiser steps")
+    parser.add_argument("--minutes", type=float, help="minutes of training, instead of steps")
+    parser.add_argument("--layers", type=int, default=PretrainConfig.layers)
+    parser.add_argument("--width", type=int, default=PretrainConfig.width)
+    parser.add_argument("--heads", type=int, default=PretrainConfig.heads)
+    parser.add_argument("--vocabulary", type=int, default=PretrainConfig.vocab_size)
+    parser.add_argument("--learning-rate", type=float, default=PretrainConfig.learning_rate)
+    parser.add_argument("--batch-size", type=int, default=PretrainConfig.batch_size)
+    parser.add_argument("--threads", type=int, help="CPU threads (default: as many as torch takes)")
+    options = parser.parse_args(arguments)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    if options.steps is None and options.minutes is None:
+        options.minutes = 10.0
+    config = PretrainConfig(
+        vocab_size=options.vocabulary,
+        layers=options.layers,
+        width=options.width,
+        heads=options.heads,
+        learning_rate=options.learning_rate,
+        batch_size=options.batch_size,
+    )
+    pretrain(
+        options.out,
+        options.seed,
+        options.steps,
+        options.minutes,
+        config,
+        report=lambda line: print(line, flush=True),
+    )
+
+
+if __name__ == "__main__":
+    main()
