@@ -113,7 +113,8 @@ class LiveChart:
                 steps[self.smooth - 1 :], np.convolve(values, kernel, "valid"), color=line.get_color(), label=label
             )
         else:
-            axis.plot(steps, values, label=label, marker="o" if len(values) == 1 else None)
+            few = len(values) <= 15  # such as what is measured only now and then: show where the points are
+            axis.plot(steps, values, label=label, marker="o" if few else None, markersize=4)
 
     def _progress(self) -> str:
         done = self.history[-1][self.x]
@@ -138,6 +139,25 @@ def side_by_side(columns: Mapping[str, Sequence], caption: str = "") -> None:
     plain = "\n\n".join("\n".join(f"{t}: {str(v).strip()}" for t, v in zip(columns, row, strict=True)) for row in rows)
     table = f"<table>{note}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     display({"text/html": table, "text/plain": plain}, raw=True)
+
+
+def show_tokens(tokens: Sequence[str], marked: Sequence[bool] | None = None, caption: str = "") -> None:
+    """Show where a text is cut into tokens, one box each; marked ones are shaded and underlined.
+
+    A space at the start of a token is drawn as a middle dot, a line break as a bent arrow. As plain text the
+    tokens stand between bars, the marked ones in brackets. Raises ValueError unless there is one mark a token.
+    """
+    marked = [False] * len(tokens) if marked is None else list(marked)
+    drawn = [token.replace(" ", "·").replace("\n", "↵") for token in tokens]
+    box = "<span style='border:1px solid rgba(128,128,128,.45);padding:1px 3px;margin:1px;white-space:pre{}'>{}</span>"
+    shade = ";background:rgba(0,114,178,.22);border-bottom:3px solid #0072B2"
+    boxes = [
+        box.format(shade if mark else "", html.escape(token)) for token, mark in zip(drawn, marked, strict=True)
+    ]
+    note = f"<div>{html.escape(caption)}</div>" if caption else ""
+    page = f"<div style='line-height:2.1;font-family:monospace'>{note}{'<wbr>'.join(boxes)}</div>"
+    plain = "|".join(f"[{token}]" if mark else token for token, mark in zip(drawn, marked, strict=True))
+    display({"text/html": page, "text/plain": f"{caption}\n{plain}".strip()}, raw=True)
 
 
 def weights_figure(names: Sequence[str], mean: np.ndarray, deviation: np.ndarray, title: str) -> Figure:

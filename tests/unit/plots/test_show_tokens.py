@@ -1,0 +1,36 @@
+"""Tokens drawn as boxes: text stays text, spaces can be seen, and marks show in both forms of the output."""
+
+import pytest
+
+from rlhf_lab import plots
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    bundles = []
+    monkeypatch.setattr(plots, "display", lambda bundle, **_: bundles.append(bundle))
+    return bundles
+
+
+def test_spaces_and_line_breaks_can_be_seen(shown):
+    plots.show_tokens(["A", " fox", "\n"], caption="Three tokens")
+    assert shown[0]["text/plain"] == "Three tokens\nA|·fox|↵"
+    assert "·fox" in shown[0]["text/html"] and "↵" in shown[0]["text/html"]
+
+
+def test_marked_tokens_differ_in_both_forms(shown):
+    plots.show_tokens(["A", " fox"], [False, True])
+    assert shown[0]["text/plain"] == "A|[·fox]"
+    first, second = shown[0]["text/html"].split("<wbr>")
+    assert "background" in second and "background" not in first
+
+
+def test_token_text_is_never_html(shown):
+    plots.show_tokens(["<script>", "&", "<|end|>"])
+    assert "<script>" not in shown[0]["text/html"]
+    assert "&lt;script&gt;" in shown[0]["text/html"] and "&amp;" in shown[0]["text/html"]
+
+
+def test_one_mark_a_token():
+    with pytest.raises(ValueError):
+        plots.show_tokens(["A", " fox"], [True])
