@@ -39,6 +39,7 @@ class Rollout:
     log_probs: Tensor  # (B, T) float32, log-probability of each token when it was sampled; 0 on padding
     ended: Tensor  # (B,) bool, whether the completion has its end token (false: it was cut short)
     temperature: float = 1.0  # the temperature that log_probs belong to
+    hidden: Tensor | None = None  # (B, T, d) the states that predicted each token; only if asked for
 
     @classmethod
     def from_texts(
@@ -91,6 +92,7 @@ class Rollout:
             completion_mask=self.completion_mask[rows, :length],
             log_probs=self.log_probs[rows, :length],
             ended=self.ended[rows],
+            hidden=None if self.hidden is None else self.hidden[rows, :length],
         )
 
     def sequences(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -174,6 +176,7 @@ def sample(
     top_k: int = 0,
     top_p: float = 1.0,
     generator: torch.Generator | None = None,
+    keep_hidden: bool = False,
 ) -> Rollout:
     """Continue each prompt by at most `max_new_tokens` tokens, until the tokenizer's end token.
 
@@ -187,6 +190,9 @@ def sample(
     what `completion_log_probs` can recompute and what a policy gradient differentiates. With top_k or top_p
     the tokens come from another, narrower distribution: fine for reading samples, wrong for policy gradients.
 
+    keep_hidden also keeps the hidden state that each token was drawn from (zero on padding): a value head
+    can read them without another pass through the model.
+
     Returns a Rollout of len(prompts) rows, T = tokens in the longest completion. The model is put in eval mode.
     Raises ValueError on an empty list or prompt, a prompt too long for the model, or settings out of range.
     """
@@ -195,6 +201,7 @@ def sample(
     _check_context(model, rows, max_new_tokens)
     device = next(model.parameters()).device
     model.eval()
+    trunk, head = trunk_and_head(model)
 
     ids, mask = pad_left(rows, tokenizer.pad_token_id)
     ids, mask = ids.to(device), mask.to(device)
@@ -205,6 +212,7 @@ def sample(
     completion = torch.full((B, T), tokenizer.pad_token_id, device=device)
     log_probs = torch.zeros(B, T, device=device)
     ended_at = torch.full((B,), T, device=device)  # tokens up to and including the end token
+    hidden = torch.zeros(B, T, head.weight.shape[1], dtype=model.dtype, device=device) if keep_hidden else None
     alive = torch.arange(B, device=device)  # rows still in the batch
     ended = torch.zeros(B, dtype=torch.bool, device=device)  # of the rows in the batch
 
@@ -219,15 +227,14 @@ def sample(
     check_every = 1 if device.type == "cpu" else 16  # looking at `ended` makes the CPU wait for a GPU
 
     for t in range(T):
-        output = model(
+        state = trunk(
             input_ids=inputs,
             attention_mask=attention,
             position_ids=positions,
             past_key_values=cache,
             use_cache=True,
-            logits_to_keep=1,
-        )
-        logits = output.logits[:, -1].float()  # (b, V)
+        ).last_hidden_state[:, -1]  # (b, d)
+        logits = head(state).float()  # (b, V)
         log_p = torch.log_softmax(logits / (temperature or 1.0), -1)
         if temperature == 0:
             token = logits.argmax(-1)
@@ -237,6 +244,8 @@ def sample(
             token = draw(log_p.exp(), uniform[alive, t])
         completion[alive, t] = token.masked_fill(ended, tokenizer.pad_token_id)
         log_probs[alive, t] = log_p.gather(1, token[:, None]).squeeze(1).masked_fill(ended, 0.0)
+        if keep_hidden:
+            hidden[alive, t] = state.masked_fill(ended[:, None], 0.0)
         ends_now = (token == end_id) & ~ended
         ended_at[alive] = ended_at[alive].masked_fill(ends_now, t + 1)
         ended = ended | ends_now
@@ -261,9 +270,17 @@ def sample(
         tokenizer, [row[:n] for row, n in zip(completion.tolist(), ended_at.tolist(), strict=True)]
     )
     return Rollout(
-        list(prompts), texts, ids, mask, completion, completion_mask, log_probs[:, :longest], has_ended,
-        temperature or 1.0,
-    )  # fmt: skip
+        prompts=list(prompts),
+        texts=texts,
+        prompt_ids=ids,
+        prompt_mask=mask,
+        completion_ids=completion,
+        completion_mask=completion_mask,
+        log_probs=log_probs[:, :longest],
+        ended=has_ended,
+        temperature=temperature or 1.0,
+        hidden=hidden[:, :longest] if keep_hidden else None,
+    )
 
 
 def _check_settings(max_new_tokens: int, temperature: float, top_k: int, top_p: float) -> None:

@@ -5,8 +5,7 @@ it; SFT learns only the completion and its end token, because the prompt is what
 """
 
 import math
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,16 +15,16 @@ from torch import Tensor, nn
 from rlhf_lab.models import context_length, hidden_states, trunk_and_head
 from rlhf_lab.sampling import token_log_probs
 from rlhf_lab.tokens import encode_completions, encode_prompts, pad_right
-from rlhf_lab.training.checkpoint import load_checkpoint, save_checkpoint
 from rlhf_lab.training.optimisation import (
     apply_gradients,
     draw_seed,
     make_optimizer,
+    not_finite,
     pieces_by_length,
-    random_generator,
+    shuffled_batches,
     warmup_cosine,
 )
-from rlhf_lab.training.running import StopBetweenSteps, TrainingResult, keep_freed_memory
+from rlhf_lab.training.running import Run, TrainingResult
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def train_language_model(
     """Train `model` in place on documents (objects with .prompt and .completion).
 
     callback gets one record a step: step (from 1), total, loss (nats a token), learning_rate, gradient_norm,
-    tokens (real ones so far), tokens_per_second, seconds, and what `evaluate` returned when it was its turn.
+    tokens (real ones so far), seconds (so far), step_seconds, and what `evaluate` returned when it was its turn.
     generator decides the order of the documents. checkpoint: a folder to save to; with resume=True the run
     goes on from what is there, and ends with the very weights that an uninterrupted one has.
 
@@ -81,59 +80,37 @@ def train_language_model(
     total = config.steps or max(1, math.ceil(config.epochs * len(rows) / config.batch_size))
     warmup = max(1, round(config.warmup_fraction * total))
     optimizer = make_optimizer(model.parameters(), config.weight_decay)
-    state = {"step": 0, "tokens": 0, "seconds": 0.0, "order_seed": draw_seed(generator)}
-    if resume:
-        state = load_checkpoint(checkpoint, {"model": model}, optimizer)
-    keep_freed_memory()
-    model.eval()  # no dropout: see load_language_model
-    result = TrainingResult()
-    batches = _batches(rows, config.batch_size, state["order_seed"], state["step"])
+    run = Run(
+        total,
+        {"model": model},
+        optimizer,
+        state={"tokens": 0, "order_seed": draw_seed(generator)},
+        callback=callback,
+        evaluate=evaluate,
+        evaluate_every=config.evaluate_every,
+        checkpoint=checkpoint,
+        checkpoint_every=config.checkpoint_every,
+        resume=resume,
+    )
+    batches = shuffled_batches(len(rows), config.batch_size, run.state["order_seed"], run.state["step"])
 
-    with StopBetweenSteps() as stop:
-        try:
-            while state["step"] < total and not stop.requested:
-                started = time.perf_counter()
-                batch = next(batches)
-                learning_rate = warmup_cosine(state["step"], total, config.learning_rate, warmup, config.final_fraction)
-                loss = backward_language_model_loss(model, batch, tokenizer.pad_token_id, config.piece_size)
-                norm = apply_gradients(optimizer, learning_rate, config.max_gradient_norm)
-                if not math.isfinite(loss + norm):
-                    result.stopped = (
-                        f"Stopped at step {state['step'] + 1}: the loss or its gradient is not a finite number"
-                        f" (loss {loss}, gradient norm {norm}). The model is as it was before this step. The usual"
-                        f" cause is a learning rate that is too high ({learning_rate:.2g}): try a third of it."
-                    )
-                    break
-                seconds = time.perf_counter() - started
-                tokens = sum(len(row.ids) for row in batch)
-                state["step"] += 1
-                state["tokens"] += tokens
-                state["seconds"] += seconds
-                metrics = {
-                    "step": state["step"],
-                    "total": total,
-                    "loss": loss,
-                    "learning_rate": learning_rate,
-                    "gradient_norm": norm,
-                    "tokens": state["tokens"],
-                    "tokens_per_second": tokens / seconds,
-                    "seconds": state["seconds"],
-                }
-                at_end = state["step"] == total
-                if evaluate and (at_end or _due(state["step"], config.evaluate_every)):
-                    metrics |= evaluate()
-                result.history.append(metrics)
-                if checkpoint and not at_end and _due(state["step"], config.checkpoint_every):
-                    save_checkpoint(checkpoint, {"model": model}, optimizer, state)
-                if callback:
-                    callback(metrics)
-        except KeyboardInterrupt:  # from a callback, or a second interrupt
-            optimizer.zero_grad(set_to_none=True)
-            stop.requested = True
-    result.interrupted = stop.requested and state["step"] < total
-    if checkpoint:
-        save_checkpoint(checkpoint, {"model": model}, optimizer, state)
-    return result
+    with run:
+        for step in run:
+            batch = [rows[i] for i in next(batches)]
+            learning_rate = warmup_cosine(step, total, config.learning_rate, warmup, config.final_fraction)
+            loss = backward_language_model_loss(model, batch, tokenizer.pad_token_id, config.piece_size)
+            norm = apply_gradients(optimizer, learning_rate, config.max_gradient_norm)
+            if not math.isfinite(loss + norm):
+                run.stop(not_finite(step, loss, norm, learning_rate))
+                break
+            run.state["tokens"] += sum(len(row.ids) for row in batch)
+            run.report(
+                loss=loss,
+                learning_rate=learning_rate,
+                gradient_norm=norm,
+                tokens=run.state["tokens"],
+            )
+    return run.result
 
 
 def backward_language_model_loss(model: nn.Module, batch: list[_Row], pad_id: int, piece_size: int) -> float:
@@ -181,33 +158,8 @@ def _tokenise(model: nn.Module, tokenizer, documents: Sequence, prompt_mask: boo
     return rows
 
 
-def _batches(rows: list[_Row], size: int, seed: int, start: int) -> Iterator[list[_Row]]:
-    """Batches of shuffled rows without end, from batch number `start` on.
-
-    Pass number e is shuffled by seed + e, so the order can be found again from the number of the step alone.
-    A pass starts where the one before ends, in the middle of a batch if need be.
-    """
-    position = start * size
-    epoch, offset = divmod(position, len(rows))
-    order = torch.randperm(len(rows), generator=random_generator(seed + epoch)).tolist()
-    while True:
-        batch = []
-        while len(batch) < size:
-            if offset == len(rows):
-                epoch, offset = epoch + 1, 0
-                order = torch.randperm(len(rows), generator=random_generator(seed + epoch)).tolist()
-            taken = order[offset : offset + size - len(batch)]
-            batch += [rows[i] for i in taken]
-            offset += len(taken)
-        yield batch
-
-
 def _to_tensors(rows: list[_Row], pad_id: int) -> tuple[Tensor, Tensor]:
     """Padded ids (b, L), and a mask (b, L) that is true on the tokens to learn."""
     ids, mask = pad_right([row.ids for row in rows], pad_id)
     first = torch.tensor([row.first_learned for row in rows])
     return ids, mask & (torch.arange(ids.shape[1]) >= first[:, None])
-
-
-def _due(step: int, every: int) -> bool:
-    return every > 0 and step % every == 0

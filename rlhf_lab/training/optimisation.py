@@ -1,7 +1,7 @@
 """The optimiser that all loops use, its learning rate over time, and the cutting of batches into pieces."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -42,6 +42,15 @@ def apply_gradients(optimizer: torch.optim.Optimizer, learning_rate: float, max_
     return norm
 
 
+def not_finite(step: int, loss: float, norm: float, learning_rate: float) -> str:
+    """What to tell the learner when a loss or gradient is not a finite number."""
+    return (
+        f"Stopped at step {step + 1}: the loss or its gradient is not a finite number (loss {loss}, gradient norm"
+        f" {norm}). The model is as it was before this step. The usual cause is a learning rate that is too high"
+        f" ({learning_rate:.2g}): try a third of it."
+    )
+
+
 def pieces_by_length(lengths: Tensor, size: int) -> list[Tensor]:
     """Indices of rows, shortest first, in pieces of `size`: rows of about one length need little padding.
 
@@ -58,3 +67,23 @@ def draw_seed(generator: torch.Generator | None) -> int:
     """A seed drawn from a generator (None: torch's global one), to make others from."""
     device = "cpu" if generator is None else generator.device
     return int(torch.randint(2**62, (), generator=generator, device=device))
+
+
+def shuffled_batches(count: int, size: int, seed: int, start: int = 0) -> Iterator[list[int]]:
+    """Batches of indices 0 .. count - 1 in shuffled order, without end, from batch number `start` on.
+
+    Pass number e is shuffled by seed + e, so a resumed run finds its order again from the number of the step.
+    A pass starts where the one before ends, in the middle of a batch if need be.
+    """
+    epoch, offset = divmod(start * size, count)
+    order = torch.randperm(count, generator=random_generator(seed + epoch)).tolist()
+    while True:
+        batch = []
+        while len(batch) < size:
+            if offset == count:
+                epoch, offset = epoch + 1, 0
+                order = torch.randperm(count, generator=random_generator(seed + epoch)).tolist()
+            taken = order[offset : offset + size - len(batch)]
+            batch += taken
+            offset += len(taken)
+        yield batch

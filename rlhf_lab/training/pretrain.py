@@ -110,7 +110,7 @@ def pretrain(
             held = {k.removeprefix("held_out_loss_"): round(v, 3) for k, v in metrics.items() if "held" in k}
             report(
                 f"step {metrics['step']:5d}/{steps}  loss {metrics['loss']:.3f}"
-                f"  {metrics['tokens_per_second']:,.0f} tokens/s  {metrics['seconds']:.0f} s  {held or ''}"
+                f"  {metrics['tokens'] / metrics['seconds']:,.0f} tokens/s  {metrics['seconds']:.0f} s  {held or ''}"
             )
 
     result = train_language_model(

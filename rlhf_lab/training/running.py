@@ -1,10 +1,18 @@
-"""What every loop shares while it runs: its result, stopping it cleanly, and the allocator's settings."""
+"""What every loop shares while it runs: its records, stopping it cleanly, saving it, and the allocator."""
 
 import ctypes
 import signal
 import sys
 import threading
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from rlhf_lab.training.checkpoint import load_checkpoint, save_checkpoint
 
 
 @dataclass
@@ -21,31 +29,106 @@ class TrainingResult:
         return self.history[-1] if self.history else {}
 
 
-class StopBetweenSteps:
-    """`with StopBetweenSteps() as stop:` lets Ctrl-C, or Jupyter's stop button, end a loop after the current step.
+class Run:
+    """The bookkeeping around a training loop, so that the loop itself shows what is learned and how.
 
-    An interrupt in the middle of a step could leave half of the weights updated. So the first one only sets
-    `stop.requested`, which the loop looks at between steps; a second one raises KeyboardInterrupt at once.
-    Outside the main thread, where Python delivers no signals, it does nothing.
+        with Run(total, {"model": model}, optimizer, callback=callback) as run:
+            for step in run:
+                ...  # one step
+                run.report(loss=loss)
+
+    It numbers and times the steps, keeps the records, calls back, evaluates and saves when it is time. Ctrl-C
+    or Jupyter's stop button ends the loop *after* the current step: in the middle of one, half of the weights
+    could be updated. A second interrupt ends it at once.
+
+    state is what a checkpoint remembers besides weights, moments and the generator: numbers and strings only.
     """
 
-    def __init__(self):
-        self.requested = False
-        self._previous = None
+    def __init__(
+        self,
+        total: int,
+        modules: dict[str, nn.Module],
+        optimizer: torch.optim.Optimizer,
+        *,
+        state: dict | None = None,
+        generator: torch.Generator | None = None,
+        callback: Callable[[dict], None] | None = None,
+        evaluate: Callable[[], dict] | None = None,
+        evaluate_every: int = 0,
+        checkpoint: str | Path | None = None,
+        checkpoint_every: int = 0,
+        resume: bool = False,
+    ):
+        if resume and checkpoint is None:
+            raise ValueError("resume=True needs to know from where: pass checkpoint=folder.")
+        self.total, self.modules, self.optimizer, self.generator = total, modules, optimizer, generator
+        self.callback, self.evaluate, self.evaluate_every = callback, evaluate, evaluate_every
+        self.checkpoint, self.checkpoint_every = checkpoint, checkpoint_every
+        self.result = TrainingResult()
+        self.state = {"step": 0, "seconds": 0.0} | (state or {})
+        if resume:
+            self.state = load_checkpoint(checkpoint, modules, optimizer, generator)
+        self._stop_requested, self._in_step, self._previous_handler = False, False, None
+        keep_freed_memory()
+        for module in modules.values():
+            module.eval()  # no dropout, in training too: see load_language_model
 
-    def __enter__(self) -> "StopBetweenSteps":
-        if threading.current_thread() is threading.main_thread():
-            self._previous = signal.signal(signal.SIGINT, self._handle)
+    def __iter__(self) -> Iterator[int]:
+        """Numbers of the steps still to do, from 0 on."""
+        while self.state["step"] < self.total and not self._stop_requested and not self.result.stopped:
+            self._in_step, self._started = True, time.perf_counter()
+            yield self.state["step"]
+
+    def stop(self, reason: str) -> None:
+        """End the run because something is wrong; the reason is a sentence for the learner."""
+        self.result.stopped = reason
+
+    def report(self, **metrics) -> None:
+        """Finish a step: record its metrics, with step (from 1), total and seconds (so far)."""
+        seconds = time.perf_counter() - self._started
+        self.state["step"] += 1
+        self.state["seconds"] += seconds
+        step, self._in_step = self.state["step"], False
+        record = {"step": step, "total": self.total, **metrics}
+        record |= {"seconds": self.state["seconds"], "step_seconds": seconds}
+        at_end = step == self.total
+        if self.evaluate and (at_end or is_due(step, self.evaluate_every)):
+            record |= self.evaluate()
+        self.result.history.append(record)
+        if not at_end and is_due(step, self.checkpoint_every):
+            self._save()
+        if self.callback:
+            self.callback(record)
+
+    def __enter__(self) -> "Run":
+        if threading.current_thread() is threading.main_thread():  # others get no signals
+            self._previous_handler = signal.signal(signal.SIGINT, self._on_interrupt)
         return self
 
-    def __exit__(self, *_) -> None:
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)
+    def __exit__(self, error, *_) -> bool:
+        if self._previous_handler is not None:
+            signal.signal(signal.SIGINT, self._previous_handler)
+        interrupted = error is not None and issubclass(error, KeyboardInterrupt)
+        self.result.interrupted = (interrupted or self._stop_requested) and self.state["step"] < self.total
+        if error is not None:
+            self.optimizer.zero_grad(set_to_none=True)
+        if error is None or (interrupted and not self._in_step):
+            self._save()
+        return interrupted  # a KeyboardInterrupt ends here, other errors go on
 
-    def _handle(self, signum, frame) -> None:
-        if self.requested:
+    def _on_interrupt(self, signum, frame) -> None:
+        if self._stop_requested:
             raise KeyboardInterrupt
-        self.requested = True
+        self._stop_requested = True
+
+    def _save(self) -> None:
+        if self.checkpoint is not None:
+            save_checkpoint(self.checkpoint, self.modules, self.optimizer, self.state, self.generator)
+
+
+def is_due(step: int, every: int) -> bool:
+    """Whether something that happens every so many steps (0: never) happens at this one."""
+    return every > 0 and step % every == 0
 
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h

@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from rlhf_lab.sampling import Rollout, completion_log_probs, draw, sample, truncate_logits
+from rlhf_lab.sampling import Rollout, completion_hidden, completion_log_probs, draw, sample, truncate_logits
 from rlhf_lab.tokens import pad_left
 
 
@@ -174,7 +174,7 @@ def test_end_token_stops_a_row_and_belongs_to_the_completion(model, tokenizer, p
 def test_stops_early_when_all_have_ended(model, tokenizer, prompts):
     make_end_likely(model, tokenizer, 1e4)
     calls = []
-    model.register_forward_hook(lambda *_: calls.append(1))
+    model.base_model.register_forward_hook(lambda *_: calls.append(1))
     rollout = sample(model, tokenizer, prompts, max_new_tokens=50, generator=seeded())
     assert len(calls) == 1
     assert rollout.texts == [""] * 4 and rollout.completion_ids.shape == (4, 1) and rollout.ended.all()
@@ -195,6 +195,17 @@ def test_given_texts_become_the_same_rollout_as_sampled_ones(model, tokenizer, p
     whole = completion_log_probs(model, rollout)
     picked = completion_log_probs(model, part)
     assert torch.allclose(picked, whole[[3, 0], : picked.shape[1]], atol=1e-5)
+
+
+def test_hidden_states_kept_are_those_that_predicted_the_tokens(model, tokenizer, prompts):
+    make_end_likely(model, tokenizer, 2.0)
+    rollout = sample(model, tokenizer, prompts * 4, max_new_tokens=20, generator=seeded(), keep_hidden=True)
+    mask = rollout.completion_mask
+    assert rollout.hidden.shape == (*mask.shape, 16) and not rollout.hidden.requires_grad
+    assert torch.allclose(rollout.hidden[mask], completion_hidden(model, rollout), atol=1e-4)
+    assert (rollout.hidden[~mask] == 0).all()
+    part = rollout.select(torch.tensor([2, 5]))
+    assert torch.equal(part.hidden, rollout.hidden[[2, 5], : part.completion_ids.shape[1]])
 
 
 def test_top_k_and_top_p_store_log_probs_of_the_whole_distribution(model, tokenizer, prompts):
