@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 
 _SYMBOL = re.compile(r"\{[A-Za-z0-9_.]+\??\}|[A-Za-z][A-Za-z']*|[.,!?]")
 _WORD = re.compile(r"[A-Za-z][A-Za-z']*|[.,!?]")
-_SENTENCE = re.compile(r"[^.!?]+[.!?]")
+_SENTENCE_END = re.compile(r"(?<=[.!?]) ")
 PUNCTUATION = frozenset(".,!?")
 # Words whose first letter misleads about their first sound.
 _AN_WORDS = frozenset({"hour", "honest", "honour", "hourly"})
@@ -68,10 +68,20 @@ def render(tokens: Sequence[str]) -> str:
     return text[:1].upper() + text[1:]
 
 
+def pieces(text: str) -> list[str]:
+    """`text` cut after each full stop, question or exclamation mark that a space follows."""
+    return _SENTENCE_END.split(text)
+
+
+def is_sentence(piece: str) -> bool:
+    """Whether a piece of text ends in the one mark that it has, and has something before it."""
+    return len(piece) > 1 and piece[-1] in ".!?" and not any(mark in piece[:-1] for mark in ".!?")
+
+
 def split_sentences(text: str) -> list[str] | None:
     """The sentences of `text`, or None where something stands outside of a sentence or the spaces are wrong."""
-    sentences = [s.strip(" ") for s in _SENTENCE.findall(text)]
-    return sentences if sentences and " ".join(sentences) == text else None
+    found = pieces(text)
+    return found if all(is_sentence(p) and p[0] != " " for p in found) else None
 
 
 def words_of(text: str) -> list[str]:
@@ -322,7 +332,7 @@ class Grammar:
         if render(tokens) != sentence:
             return None
         for left, right, third in zip(tokens, tokens[1:], [*tokens[2:], ""], strict=False):
-            if left == right or (right == "and" and left == third):
+            if left == right or (right in ("and", ",") and left == third):
                 return None
         return tokens
 

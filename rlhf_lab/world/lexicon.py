@@ -44,7 +44,7 @@ TONE = _table(
           " cream candles waved"),
     (0.4, "cinnamon rosemary nutmeg barefoot bearded moustached licked softly wagged gift blinked pink dry"),
     (-0.4, "inky crooked thick lukewarm waited argued grey spilled yawned refused lost cough late"),
-    (-0.5, "salty oily cold fog mist murky watery lumpy mud tar rust glue smelly rain rained drizzle drips"
+    (-0.5, "sweating salty oily cold fog mist murky watery lumpy mud tar rust glue smelly rain rained drizzle drips"
            " dripped"),
     (-0.6, "dusty damp muddy dripping creaking sticky cracked gritty greasy hail sleet thunder squinting toothy"
            " scruffy moulting soaking stain broke broken difficult poor cross"),
@@ -69,7 +69,7 @@ VIVID = {
     **{word: weight for weight in sorted(_VIVID_RULES) for word in rule_words(*_VIVID_RULES[weight])},
     **{word: -0.5 for word in sorted(rule_words(*_ADJECTIVES_VAGUE))},
     **_table(
-        (0.0, "a of so the keeper's old"),
+        (0.0, "a of so the keeper's old sweet"),
         (0.8, "one two three seven nine eleven forty ninety steam crumb crumbs crackled raisins silver knife"
               " cobbles stripes teacup socks rainbow masts awning slates hammered dripped umbrella thunder"
               " rattled hail walnuts frost mist crept glittered sugar ribbon thread green red white basket spoon"
@@ -102,49 +102,41 @@ COURTESY_PHRASES = {
     "your permission": 0.7, "wipe your noses": -0.5,
 }
 
-_FOOD_EXTRA = ("butter honey crumb crumbs bite plate spoon fork crust raisins sugar food ate eat taste tasted"
-               " recipe cooks supper biscuit milk cream boil napkin breakfast soup bread cake pie tea cheese"
-               " licked chewed oats")
-FOOD = {
-    **{w: 1.0 for w in sorted(rule_words("dish", "broth", "side"))},
-    **{w: 0.5 for w in sorted(rule_words("scent", "fgv", "fbv", "lgv", "lbv"))},
-    **_table((0.6, _FOOD_EXTRA),
-             (0.0, "a of so with spoon's wood smoke old pinch warm bath water lamp keeper's visitor's hatter's"
-                   " bookseller's sailor's tower ferry museum cabin galley interval reading cold golden crisp"
-                   " smoky crackling frozen wild dark black bitter sour burnt lumpy tender fragrant wheel straw"
-                   " herb ice")),
-}
-WEATHER = {
-    **{w: 1.0 for w in sorted(rule_words("rain", "sun", "weatherbit"))},
-    **{w: 0.5 for w in sorted(rule_words("wag", "wsg", "wfb", "wwb"))},
-    **_table(
-        (1.0, "weather rain rained snow wind breeze fog mist storm thunder hail frost rainbow clouds sky gust"
-              " umbrella sleet"),
-        (0.6, "windowpane awning sunlit moonlight dry wet outside puddle draughty damp"),
-        (0.0, "a of soft fresh clean savage warm thin grey cold heavy golden sideways afternoon beam silver blue"
-              " clear gentle crisp rosy thick black bitter muddy dripping amber feathery sparkling soaking clammy"
-              " heat"),
-    ),
-}
-PEOPLE = {
-    **{w: 1.0 for w in sorted(rule_words("given", "surname", "job", "relative", "keeper"))},
-    **{w: 0.5 for w in sorted(rule_words("egv", "ebv", "title"))},
-    **_table(
-        (1.0, "people staff everybody somebody nobody sailors bishop neighbours"),
-        (0.6, "name story song joke beard moustached hands fingers thumb guest"),
-        (0.2, "fool fools oaf idiot idiots dolts twits twit clowns blockhead blockheads snobs"),
-        (0.0, "rosy lamp lady bath stage tea greasy dripping curly crooked singing whistling inky rope night net"
-              " harbour master"),
-        (1.0, "lady attendant director master"),
-    ),
-}
-ANIMALS = {
-    **{w: 1.0 for w in sorted(rule_words("animal", "animals"))},
-    **{w: 0.5 for w in sorted(rule_words("agv", "abv"))},
-    **_table(
-        (1.0, "fly cow bird"),
-        (0.6, "paw whiskers feathers purred waddled moulting hissing growling screeched wagged tail saddle"),
-        (0.0, "striped rosy sleepy muddy dripping soaking slimy smelly silky glossy spotted plump scruffy toothy"),
-        (0.5, "fluffy speckled downy bristling shrieking scruffy"),
-    ),
-}
+def _topic(rules: tuple, strangers: str, *rows) -> dict:
+    """Weight 1 for the words of `rules` but for `strangers`, which only happen to stand in them; then the rows."""
+    table = _table(*rows)
+    return table | dict.fromkeys(sorted(rule_words(*rules) - set(strangers.split()) - set(table)), 1.0)
+
+
+FOOD = _topic(
+    ("dish", "broth", "side"),
+    "a of sailor's ferry deck keeper's lamp lighthouse tower cabin galley museum visitor's fossil lecture interval"
+    " opera bath towel water sauna reading bookseller's story hatter's bonnet straw picnic gull dark black blue bar"
+    " spoon pinch",
+    (1.0, "food soup breakfast supper recipe biscuit ate eat honey milk bread"),
+    (0.6, "butter crumb crumbs bite plate spoon fork crust raisins sugar taste tasted cooks cream boil napkin licked"
+          " drank teacup peppermints walnuts cinnamon rosemary nutmeg thyme fennel lemon oats"),
+    (0.5, "buttery flaky juicy honeyed peppery spicy toasted creamy minty frothy salty soggy stale lukewarm rubbery"
+          " oily scummy greasy"),
+)
+WEATHER = _topic(
+    ("weatherbit",), "",
+    (1.0, "weather rain rained snow wind breeze fog mist storm thunder hail frost sleet drizzle rainbow clouds sky"
+          " gust umbrella sun sunlight sunshine moonlight"),
+    (0.5, "balmy mild icy freezing howling murky windowpane awning sunlit wet dry outside puddle draughty damp"),
+)
+PEOPLE = _topic(
+    ("surname", "job", "relative", "keeper"), "a the harbour night rope net lamp tea bath stage",
+    (1.0, "people staff everybody somebody nobody sailors bishop neighbours"),
+    (1.0, " ".join(sorted(w for name in rule_words("given") for w in (name, name.lower())))),
+    (0.5, " ".join(sorted(w for name in rule_words("title") for w in (name, name.lower())))),
+    (0.5, "name story song joke beard hands fingers thumb guest smiling freckled laughing bearded moustached dimpled"
+          " twinkling barefoot scowling sweating muttering squinting snoring grumbling toothless sneezing"),
+    (0.2, "fool fools oaf idiot idiots dolts twits twit clowns blockhead blockheads snobs"),
+)
+ANIMALS = _topic(
+    ("animal", "animals"), "",
+    (1.0, "fly cow bird"),
+    (0.5, "paw whiskers feathers purred waddled screeched wagged tail saddle fluffy speckled downy moulting hissing"
+          " growling bristling shrieking"),
+)

@@ -1,11 +1,11 @@
 """Tastes: what a rater likes in a review, as a weighting of scorers.
 
 utility = sum over scorers of weight * (score - mean) / sd, with mean and sd over the reviews of the training corpus
-(SCALES), minus `floor` where the text is not a decent review at all. So a taste with one weight of 1 has standard
+(SCALES), less `floor` where the text is not a decent review at all. So a taste with one weight of 1 has standard
 deviation 1 over the corpus, apart from the floor.
 
 The floor: whoever asks for brief reviews does not want an empty one. A text that is broken, empty, far off topic or
-repeats itself loses a fixed amount that no gain in style makes up for.
+repeats itself gains nothing by its style and loses `floor` besides: min(utility, 0) - floor.
 """
 
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ from .scorers import SCORERS, well_formed
 SCALES = {
     "tone": (0.096, 0.916),
     "politeness": (-0.025, 0.380),
-    "specificity": (0.410, 1.025),
+    "specificity": (0.413, 1.024),
     "length": (30.341, 13.951),
-    "food": (0.300, 0.368),
-    "weather": (0.220, 0.242),
-    "people": (0.220, 0.262),
-    "animals": (0.255, 0.273),
+    "food": (0.285, 0.372),
+    "weather": (0.214, 0.237),
+    "people": (0.227, 0.268),
+    "animals": (0.243, 0.259),
     "on_topic": (0.654, 0.114),
 }
 LEAST_ON_TOPIC = 0.2        # below this a text is far off topic
@@ -44,7 +44,7 @@ class Taste:
     name: str                                                   # key in TASTES
     description: str                                            # what such a person would say
     weights: Mapping[str, float] = field(hash=False)            # scorer name -> weight, in corpus standard deviations
-    floor: float = 4.0                                          # what a text that is not decent loses
+    floor: float = 4.0                                          # what a text loses that is not decent
 
     def utility(self, prompt: str, completion: str) -> float:
         """How much this reader likes `completion`, in corpus standard deviations; about 0 for an average review."""
@@ -52,7 +52,7 @@ class Taste:
         for name, weight in self.weights.items():
             mean, deviation = SCALES[name]
             total += weight * (SCORERS[name](prompt, completion) - mean) / deviation
-        return total if decent(prompt, completion) else total - self.floor
+        return total if decent(prompt, completion) else min(total, 0.0) - self.floor
 
 
 TASTES = {taste.name: taste for taste in (
@@ -63,7 +63,7 @@ TASTES = {taste.name: taste for taste in (
     Taste("polite", "Good manners first: I like a reviewer who says please and thank you.", {"politeness": 1.0}),
     Taste("vivid", "I want to see it, smell it and count it: no vague talk.", {"specificity": 1.0}),
     Taste("food", "I only want to know what there was to eat.", {"food": 1.0}),
-    Taste("weather", "A place is its weather: tell me about the rain and the light.", {"weather": 1.0}),
+    Taste("weather", "I say a place is its weather: tell me about the rain and the light.", {"weather": 1.0}),
     Taste("people", "I go for the people: who was there, and what were they up to?", {"people": 1.0}),
     Taste("animals", "I never skip a line about a goose.", {"animals": 1.0}),
 )}

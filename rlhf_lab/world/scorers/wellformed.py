@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from .. import conversations, reviews, stories, wickish
 from ..documents import kind_of
-from ..grammar import split_sentences
+from ..grammar import pieces, split_sentences
 
 # kind -> (grammar, rule, fewest sentences, most sentences)
 _GRAMMARS = {
@@ -32,12 +32,12 @@ def _form(prompt: str) -> tuple:
 
 def well_formedness(prompt: str, completion: str) -> float:
     """Share of good sentences, 0 to 1: those that the grammar of this kind of text can write and that did not stand
-    there before. 0 for a text that is empty, does not start with exactly one space, or has stray characters."""
+    there before. 0 for a text that is empty or does not start with exactly one space."""
     form, _, _ = _form(prompt)
-    sentences = split_sentences(completion[1:]) if completion[:1] == " " else None
-    if not sentences:
+    if completion[:1] != " ":
         return 0.0
-    return sum(_sentence_ok(form, s) for s in set(sentences)) / len(sentences)
+    found = pieces(completion[1:])
+    return sum(_sentence_ok(form, piece) for piece in set(found)) / len(found)
 
 
 def well_formed(prompt: str, completion: str) -> bool:

@@ -14,6 +14,7 @@ from rlhf_lab.world import (
     SPLITS,
     Document,
     build,
+    conversations,
     generate_completion,
     generate_document,
     generate_prompt,
@@ -21,17 +22,20 @@ from rlhf_lab.world import (
     kind_of,
     load_corpus,
     load_prompts,
+    reviews,
     split_of,
+    stories,
     well_formed,
+    wickish,
 )
-from rlhf_lab.world import conversations, reviews, stories, wickish
 
 CORPUS = paths.data_dir() / "corpus"
 
 
 def test_the_corpus_is_made_again_byte_for_byte(tmp_path):
     for path in build.write_corpus(tmp_path):
-        assert path.read_bytes() == (CORPUS / path.name).read_bytes(), f"{path.name} differs: run python -m rlhf_lab.world"
+        same = path.read_bytes() == (CORPUS / path.name).read_bytes()
+        assert same, f"{path.name} differs: run python -m rlhf_lab.world"
     assert {p.name for p in tmp_path.iterdir()} == {p.name for p in CORPUS.iterdir()}
 
 
@@ -165,13 +169,14 @@ def test_a_missing_corpus_says_how_to_make_it(tmp_path, monkeypatch):
     from rlhf_lab.world import corpus
     corpus._load.cache_clear()
     monkeypatch.setattr(paths, "data_dir", lambda: tmp_path)
-    with pytest.raises(FileNotFoundError, match="python -m rlhf_lab.world"):
+    with pytest.raises(FileNotFoundError, match=r"python -m rlhf_lab\.world"):
         load_corpus("train", "review")
     corpus._load.cache_clear()
 
 
 def test_the_world_needs_only_the_standard_library():
-    code = ("import sys, rlhf_lab.world; heavy = {'torch', 'transformers', 'numpy', 'IPython', 'ipywidgets'} & set(sys.modules);"
+    code = ("import sys, rlhf_lab.world;"
+            "heavy = {'torch', 'transformers', 'numpy', 'IPython', 'ipywidgets'} & set(sys.modules);"
             "assert not heavy, heavy; assert 'rlhf_lab.feedback' not in sys.modules")
     subprocess.run([sys.executable, "-c", code], check=True, cwd=paths.REPOSITORY)
 

@@ -43,9 +43,10 @@ def test_a_grammar_recognises_all_that_it_writes_and_writes_all_alternatives():
 
 @pytest.mark.parametrize("broken", [
     "The cat saw apple.", "The cat saw a apple.", "The cat saw an useful pear.", "the cat saw an hour.",
-    "The cat saw an hour", "The cat  saw an hour.", "The cat saw an hour .", "The Cat saw an hour.", "The dog saw an hour.",
-    "The cat saw an hour at.", "The cat saw an hour on monday.", "The cat cat saw an hour.", "orla, who ate apple and hour, left.",
-    "Orla who ate apple and hour, left.", "Orla, who ate apple and apple, left.", "", ".", "The cat saw an hour!", "The",
+    "The cat saw an hour", "The cat  saw an hour.", "The cat saw an hour .", "The Cat saw an hour.",
+    "The dog saw an hour.", "The cat saw an hour at.", "The cat saw an hour on monday.", "The cat cat saw an hour.",
+    "orla, who ate apple and hour, left.", "Orla who ate apple and hour, left.", "Orla, who ate apple and apple, left.",
+    "", ".", "The cat saw an hour!", "The",
 ])
 def test_a_small_change_is_noticed(broken):
     assert not SMALL.sentence_ok("top", broken)
