@@ -37,8 +37,8 @@ STYLE = {
 
 def new_figure(columns: int = 1, rows: int = 1, width: float = 8.0, height: float = 2.8):
     """A figure in the course's style, not yet shown: (figure, axes). Show it with `show`."""
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(rows, columns, figsize=(width, height), layout="constrained")
+    plt.rcParams.update(STYLE)  # for good: titles and legends look their style up when they are made, after this
+    figure, axes = plt.subplots(rows, columns, figsize=(width, height), layout="constrained")
     plt.close(figure)  # the notebook shows it when asked, once, and not again at the end of the cell
     return figure, axes
 
