@@ -1,0 +1,150 @@
+"""KL estimates, token rewards, GAE and whitening, against hand-computed values and plain loops."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from rlhf_lab.advantages import (
+    AdaptiveKL,
+    explained_variance,
+    gae,
+    kl_k1,
+    kl_k2,
+    kl_k3,
+    masked_mean,
+    masked_variance,
+    penalise_missing_end,
+    token_rewards,
+    whiten,
+)
+
+MASK = torch.tensor([[1, 1, 1, 0], [1, 1, 1, 1], [1, 0, 0, 0]], dtype=torch.bool)
+
+
+def randoms(*shape, seed=0):
+    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def test_kl_estimators_by_hand():
+    log_p, log_q = torch.tensor([math.log(0.5)]), torch.tensor([math.log(0.25)])
+    assert kl_k1(log_p, log_q).item() == pytest.approx(math.log(2))
+    assert kl_k2(log_p, log_q).item() == pytest.approx(math.log(2) ** 2 / 2)
+    assert kl_k3(log_p, log_q).item() == pytest.approx(0.5 - 1 + math.log(2))
+
+
+def test_kl_estimators_have_the_right_direction_and_bias():
+    """Exact expectations under p: k1 and k3 are KL(p || q), k2 is not quite; none is KL(q || p)."""
+    p, q = torch.tensor([0.7, 0.2, 0.1]).double(), torch.tensor([0.2, 0.3, 0.5]).double()
+    exact, other_way = (p * (p / q).log()).sum(), (q * (q / p).log()).sum()
+    mean = [(p * estimate(p.log(), q.log())).sum() for estimate in (kl_k1, kl_k2, kl_k3)]
+    assert mean[0].item() == pytest.approx(exact.item()) and mean[2].item() == pytest.approx(exact.item())
+    assert abs(mean[1] - exact) > 0.01 and abs(exact - other_way) > 0.01
+    assert (kl_k2(p.log(), q.log()) >= 0).all() and (kl_k3(p.log(), q.log()) >= 0).all()
+    assert (kl_k1(p.log(), q.log()) < 0).any()
+
+
+def test_k3_is_exact_for_tiny_differences():
+    log_p, log_q = torch.tensor([-1.0]), torch.tensor([-1.0 - 1e-3])
+    assert kl_k3(log_p, log_q).item() == pytest.approx(0.5e-6, rel=1e-2)
+
+
+def test_drift_is_punished_not_rewarded():
+    """A policy that makes its own samples likelier than the reference does must lose reward."""
+    kl = kl_k1(torch.full((1, 2), -1.0), torch.full((1, 2), -3.0))
+    rewards = token_rewards(torch.zeros(1), kl, torch.ones(1, 2), kl_coefficient=0.1)
+    assert rewards.sum().item() == pytest.approx(-0.1 * 4)
+
+
+def test_masked_mean_and_variance():
+    x = randoms(3, 4)
+    real = x[MASK]
+    assert masked_mean(x, MASK).item() == pytest.approx(real.mean().item())
+    assert masked_variance(x, MASK).item() == pytest.approx(real.var(correction=0).item())
+    with pytest.raises(ValueError, match="no true entry"):
+        masked_mean(x, torch.zeros(3, 4))
+
+
+@pytest.mark.parametrize("shift_mean", [True, False])
+def test_whitening(shift_mean):
+    x = randoms(3, 4) * 3 + 5
+    y = whiten(x, MASK, shift_mean)
+    assert y[MASK].var(correction=0).item() == pytest.approx(1, rel=1e-6)
+    assert y[MASK].mean().item() == pytest.approx(0 if shift_mean else x[MASK].mean().item(), abs=1e-9)
+    assert (y[~MASK] == 0).all()
+    constant = whiten(torch.full((3, 4), 2.0), MASK, shift_mean)
+    assert torch.isfinite(constant).all()
+
+
+def test_score_comes_on_the_last_real_token():
+    kl = randoms(3, 4, seed=1)
+    rewards = token_rewards(torch.tensor([10.0, 20.0, 30.0]).double(), kl, MASK, 0.5)
+    expected = -0.5 * kl * MASK
+    for row, last, score in [(0, 2, 10), (1, 3, 20), (2, 0, 30)]:
+        expected[row, last] += score
+    assert torch.allclose(rewards, expected)
+    with pytest.raises(ValueError, match="no token"):
+        token_rewards(torch.zeros(1), torch.zeros(1, 2), torch.zeros(1, 2), 0.1)
+
+
+def test_missing_end_is_penalised():
+    scores = penalise_missing_end(torch.tensor([1.0, 2.0]), torch.tensor([True, False]), penalty=3.0)
+    assert scores.tolist() == [1.0, -1.0]
+
+
+def reference_gae(rewards, values, mask, gamma, lam):
+    """Equation 16 of Schulman et al. 2015 as a double sum, row by row."""
+    result = np.zeros(rewards.shape)
+    for row in range(len(rewards)):
+        n = int(mask[row].sum())
+        r, v = rewards[row, :n], [*values[row, :n], 0.0]
+        for t in range(n):
+            for k in range(t, n):
+                result[row, t] += (gamma * lam) ** (k - t) * (r[k] + gamma * v[k + 1] - v[k])
+    return result
+
+
+@pytest.mark.parametrize(("gamma", "lam"), [(1.0, 0.95), (0.9, 0.5), (1.0, 0.0), (1.0, 1.0)])
+def test_gae_against_the_definition(gamma, lam):
+    rewards, values = randoms(3, 4, seed=2), randoms(3, 4, seed=3)
+    expected = reference_gae(rewards.numpy(), values.numpy(), MASK.numpy(), gamma, lam)
+    assert np.allclose(gae(rewards, values, MASK, gamma, lam).numpy(), expected)
+
+
+def test_gae_by_hand():
+    """gamma = 1, lambda = 1: advantages are rewards to go less values."""
+    rewards, values = torch.tensor([[1.0, 2.0, 4.0]]), torch.tensor([[0.5, 0.5, 0.5]])
+    assert gae(rewards, values, torch.ones(1, 3), 1.0, 1.0).tolist() == [[6.5, 5.5, 3.5]]
+    assert gae(rewards, values, torch.ones(1, 3), 1.0, 0.0).tolist() == [[1.0, 2.0, 3.5]]
+
+
+def test_padding_has_no_influence_on_advantages():
+    rewards, values = randoms(3, 4, seed=2), randoms(3, 4, seed=3)
+    clean = gae(rewards * MASK, values * MASK, MASK)
+    dirty = gae(rewards.masked_fill(~MASK, 1e9), values.masked_fill(~MASK, float("nan")), MASK)
+    assert torch.equal(clean, dirty) and (dirty[~MASK] == 0).all()
+    x = randoms(3, 4)
+    assert torch.equal(whiten(x, MASK), whiten(x.masked_fill(~MASK, 1e9), MASK))
+
+
+def test_adaptive_kl_coefficient():
+    controller = AdaptiveKL(target=6.0, horizon=10_000)
+    assert controller.next(0.1, kl=6.0, samples=100) == pytest.approx(0.1)
+    assert controller.next(0.1, kl=6.6, samples=100) == pytest.approx(0.1 * (1 + 0.1 * 100 / 10_000))
+    assert controller.next(0.1, kl=60.0, samples=100) == pytest.approx(0.1 * (1 + 0.2 * 100 / 10_000))
+    assert controller.next(0.1, kl=0.0, samples=100) == pytest.approx(0.1 * (1 - 0.2 * 100 / 10_000))
+
+
+def test_explained_variance():
+    returns = randoms(3, 4, seed=5)
+    assert explained_variance(returns, returns, MASK).item() == pytest.approx(1)
+    assert explained_variance(torch.zeros(3, 4), returns, MASK).item() == pytest.approx(0)
+    assert explained_variance(-returns, returns, MASK).item() == pytest.approx(-3)
+
+
+def test_half_precision_inputs_are_computed_in_float32():
+    x = randoms(3, 4).bfloat16()
+    for result in (kl_k1(x, x), kl_k3(x, x), whiten(x, MASK), gae(x, x, MASK), masked_mean(x, MASK)):
+        assert result.dtype == torch.float32
+    assert penalise_missing_end(x[:, 0], MASK[:, 1], 1.0).dtype == torch.float32
