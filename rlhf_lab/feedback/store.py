@@ -6,6 +6,7 @@ once. A widget's callback runs in whatever thread the kernel likes, so a connect
 A write takes about a millisecond.
 """
 
+import random
 import sqlite3
 import threading
 import time
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rlhf_lab.feedback.errors import ConflictError, RecordError, StoreBusyError, StoreError
 from rlhf_lab.feedback.records import Record
@@ -56,7 +57,7 @@ class FeedbackStore:
         self.path = Path(path) if path is not None else home_dir() / "feedback.sqlite"
         self._lock = threading.Lock()
         with self._connection():
-            pass  # create, migrate or refuse at once, where the person who made the store sees it
+            pass  # create, migrate or refuse at once, where the person who makes the store sees it
 
     def __repr__(self) -> str:
         return f"FeedbackStore({self.path.name!r})"
@@ -105,8 +106,7 @@ class FeedbackStore:
 
     def history(self, task_id: str, rater_id: str) -> tuple[list[Record], int]:
         """The events of one rater on one task, and the number of the last one (0: none) for `append`."""
-        with self._connection() as connection:
-            connection.execute("BEGIN")  # both reads see the same moment
+        with self._connection() as connection:  # one transaction, so both are of the same moment
             events = self._select(connection, "1", task_id=task_id, rater_id=rater_id)
             return events, _last(connection, task_id, rater_id)
 
@@ -119,23 +119,25 @@ class FeedbackStore:
 
     @contextmanager
     def _connection(self, write: bool = False) -> Iterator[sqlite3.Connection]:
-        """A connection for one call: opened, checked, and with `write` committed when the body succeeds."""
+        """A connection for one call, in a transaction that is committed when the body succeeds."""
         deadline = time.monotonic() + self.wait_seconds
         if not self._lock.acquire(timeout=self.wait_seconds):
             raise StoreBusyError(self._busy_message())
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self.path, timeout=self.wait_seconds, isolation_level=None)) as connection:
-                connection.execute("PRAGMA synchronous = FULL")
-                _wait_until(connection, deadline)
-                self._check_version(connection, deadline)
-                if write:
-                    _wait_until(connection, deadline)
-                    connection.execute("BEGIN IMMEDIATE")
-                yield connection  # closing without COMMIT rolls back
-                if connection.in_transaction:
-                    _wait_until(connection, deadline)
-                    connection.execute("COMMIT")
+            with closing(sqlite3.connect(self.path, timeout=0, isolation_level=None)) as connection:
+                # journal_mode is SQLite's default, DELETE: one file, and a journal beside it during a write.
+                _patiently(connection, "PRAGMA synchronous = FULL", deadline)
+                _patiently(connection, "BEGIN IMMEDIATE" if write else "BEGIN", deadline)
+                version = _patiently(connection, "PRAGMA user_version", deadline)
+                application = _patiently(connection, "PRAGMA application_id", deadline)
+                if (version, application) != (self.schema_version, self.application_id):
+                    if not write:
+                        connection.execute("ROLLBACK")
+                        _patiently(connection, "BEGIN IMMEDIATE", deadline)
+                    self._make_ready(connection)
+                yield connection  # closing without COMMIT takes everything back
+                _patiently(connection, "COMMIT", deadline)
         except sqlite3.Error as error:
             raise self._explain(error) from error
         except OSError as error:
@@ -143,27 +145,21 @@ class FeedbackStore:
         finally:
             self._lock.release()
 
-    def _check_version(self, connection: sqlite3.Connection, deadline: float) -> None:
-        """Make the tables in a new file, upgrade an older one, refuse what is newer or not ours."""
-        version, application = _marks(connection)
-        if version == self.schema_version and application == self.application_id:
-            return
-        # Anything but a good file: look again with the file to ourselves, somebody may be mending it.
-        if version == 0 and application == 0:
-            _wait_until(connection, deadline)
-            connection.execute("PRAGMA journal_mode = DELETE")
-        connection.execute("BEGIN IMMEDIATE")
-        version, application = _marks(connection)
-        is_empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-        if version == 0 and application == 0 and is_empty:
+    def _make_ready(self, connection: sqlite3.Connection) -> None:
+        """Make the tables in a new file, upgrade an older one, refuse what is newer or not ours.
+
+        The caller holds the write lock, so the file is looked at again: somebody may have made it ready.
+        """
+        version, application, tables = (
+            connection.execute(query).fetchone()[0]
+            for query in ("PRAGMA user_version", "PRAGMA application_id", "SELECT count(*) FROM sqlite_master")
+        )
+        is_new = (version, application, tables) == (0, 0, 0)
+        if is_new:
             for statement in _SCHEMA.split(";"):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {self.application_id}")
-            connection.execute("PRAGMA user_version = 1")
             version, application = 1, self.application_id
-            is_new = True
-        else:
-            is_new = False
         if application != self.application_id:
             raise StoreError(
                 f"{self.path} is a database of another program. Give FeedbackStore another path, or move that"
@@ -174,13 +170,11 @@ class FeedbackStore:
                 f"{self.path} was written by a newer version of RLHF Lab (schema {version}, this one knows"
                 f" {self.schema_version}). Update RLHF Lab; the file has not been touched."
             )
-        if version < self.schema_version:
-            if not is_new:
-                self._back_up(version)
-            for step in range(version, self.schema_version):
-                self.migrations[step](connection)
-            connection.execute(f"PRAGMA user_version = {self.schema_version}")
-        connection.execute("COMMIT")
+        if version < self.schema_version and not is_new:
+            self._back_up(version)
+        for step in range(version, self.schema_version):
+            self.migrations[step](connection)
+        connection.execute(f"PRAGMA user_version = {self.schema_version}")
 
     def _back_up(self, version: int) -> Path:
         """A copy beside the file, made while the caller holds the write lock, so that nothing is missed."""
@@ -221,12 +215,18 @@ def _last(connection: sqlite3.Connection, task_id: str, rater_id: str) -> int:
     return connection.execute(query, (task_id, rater_id)).fetchone()[0]
 
 
-def _marks(connection: sqlite3.Connection) -> tuple[int, int]:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    return version, connection.execute("PRAGMA application_id").fetchone()[0]
+def _patiently(connection: sqlite3.Connection, statement: str, deadline: float) -> Any:
+    """Execute a statement, again and again while the file is locked, until the deadline; gives the first value.
 
-
-def _wait_until(connection: sqlite3.Connection, deadline: float) -> None:
-    """Let statements wait for a lock for as long as is left, so that a call waits no longer in all."""
-    left = max(deadline - time.monotonic(), 0.0)
-    connection.execute(f"PRAGMA busy_timeout = {int(left * 1000)}")
+    SQLite's own waiting sleeps longer and longer, so that one of several busy writers can be passed over for
+    seconds. Short random pauses give everybody the same chance.
+    """
+    while True:
+        try:
+            row = connection.execute(statement).fetchone()
+            return row[0] if row else None
+        except sqlite3.OperationalError as error:
+            is_locked = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+            if not is_locked or time.monotonic() >= deadline:
+                raise
+        time.sleep(random.uniform(0.0003, 0.003))

@@ -2,8 +2,11 @@
 // own, skip and undo, status and banner. It handles keys, the clock and the messages to the kernel.
 //
 // Rules it keeps: text from a model is only ever set as textContent; an answer names the turn it is for;
-// one message is on its way at a time; keys count only while the focus is inside; the focus never leaves
-// the panel by itself, or the next key would reach the notebook.
+// one message is on its way at a time; the second half of a double click, and a key pressed before anybody
+// can have read the new question, count for nothing; keys count only while the focus is inside; the focus
+// never leaves the panel by itself, or the next key would reach the notebook.
+
+const SETTLING_MS = 300; // after a new question is drawn: too short to have read anything
 
 function element(tag, properties = {}, ...children) {
   const { attributes = {}, ...rest } = properties;
@@ -23,6 +26,7 @@ function keyButton(label, key, className, run) {
   );
   button.press = (method) => { if (!isOff(button)) run(method); };
   button.addEventListener("click", (event) => {
+    if (event.detail > 1) return; // the second click of a double click was meant for what stood here before
     button.press(event.pointerType || (event.detail ? "mouse" : "keyboard"));
   });
   return button;
@@ -96,6 +100,7 @@ function ratingPanel({ model, el }, makeBody) {
   let failed = null; // the message that could not be saved
   let count = 0;
   let timers = [];
+  let settled = null; // timer
 
   const root = element("div", {
     className: "rlhf-panel",
@@ -155,7 +160,7 @@ function ratingPanel({ model, el }, makeBody) {
   // -- to the kernel --
 
   function send(action, method, more = {}) {
-    if (waiting) return;
+    if (waiting || (action !== "undo" && action !== "refresh" && root.dataset.settling)) return;
     transmit({ action, turn: view.turn, ms: clock.read(), input_method: method, ...more });
   }
 
@@ -240,6 +245,9 @@ function ratingPanel({ model, el }, makeBody) {
     }
     if (turned) {
       clock.restart();
+      root.dataset.settling = "true";
+      clearTimeout(settled);
+      settled = setTimeout(() => delete root.dataset.settling, SETTLING_MS);
       root.classList.add("rlhf-still"); // the pointer still lies where it clicked; that is no sign for this item
       const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
       if (!calm) stage.firstChild.animate([{ opacity: 0.35 }, { opacity: 1 }], { duration: 160, easing: "ease-out" });
@@ -301,7 +309,7 @@ function ratingPanel({ model, el }, makeBody) {
 
   draw(false);
   return () => {
-    timers.forEach(clearTimeout);
+    [...timers, settled].forEach(clearTimeout);
     sizes.disconnect();
     model.off("change:_view", onView);
     model.off("msg:custom", onReply);

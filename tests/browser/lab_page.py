@@ -224,7 +224,22 @@ class Lab:
 
     def press_button(self, name: str, panel: Locator | None = None, **how) -> None:
         """Click a button of a panel: "A is better", "B is better", "Tie", "Both bad", "Skip", "Undo"."""
-        (panel or self.panel()).get_by_role("button", name=name, exact=True).click(**how)
+        panel = panel or self.panel()
+        self.wait_until_settled(panel)
+        panel.get_by_role("button", name=name, exact=True).click(**how)
+
+    def press_key(self, key: str, panel: Locator | None = None) -> None:
+        """Press a key, wherever the focus is, once the panel would count it."""
+        self.wait_until_settled(panel or self.panel())
+        self.page.keyboard.press(key)
+
+    def wait_until_settled(self, panel: Locator) -> None:
+        """Wait until the panel has saved, and its question stood for long enough to be answered by a person."""
+        panel.evaluate(
+            """async (panel) => {
+                while (panel.dataset.settling || panel.ariaBusy) await new Promise(resolve => setTimeout(resolve, 20));
+            }"""
+        )
 
     def events(self, task_id: str, database: str = "feedback.sqlite") -> list[Record]:
         """What is in the learner's database about a task, retractions included."""
