@@ -208,7 +208,7 @@ class ValueHead(nn.Module):
 
     def __init__(self, hidden_size: int):
         super().__init__()
-        self.linear = nn.Linear(hidden_size, 1)
+        self.linear = nn.utils.skip_init(nn.Linear, hidden_size, 1)
         nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
 
@@ -229,7 +229,7 @@ class RewardModel(nn.Module):
         super().__init__()
         self.trunk = trunk
         width = trunk.config.hidden_size
-        self.head = nn.Linear(width, 1)
+        self.head = nn.utils.skip_init(nn.Linear, width, 1)
         with torch.no_grad():
             self.head.weight.normal_(0.0, 1.0 / math.sqrt(width + 1), generator=generator)
             self.head.bias.zero_()
@@ -321,7 +321,8 @@ class RewardModel(nn.Module):
         if not (folder / "reward_model.safetensors").is_file():
             raise FileNotFoundError(f"There is no reward model in {folder}. Write one with RewardModel.save(folder).")
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-        reward_model = cls(AutoModel.from_config(config, attn_implementation="sdpa"))
+        with torch.random.fork_rng(devices=[]):  # weights drawn here are replaced on the next line
+            reward_model = cls(AutoModel.from_config(config, attn_implementation="sdpa"))
         reward_model.load_state_dict(load_file(folder / "reward_model.safetensors"))
         return reward_model.to(device).eval()
 

@@ -1,0 +1,295 @@
+"""PPO raises a reward, the KL price holds it back, and every detail of the loop is as it should be."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from rlhf_lab.advantages import AdaptiveKL, gae, token_rewards
+from rlhf_lab.models import clone, new_language_model, tiny_config
+from rlhf_lab.sampling import completion_log_probs, sample
+from rlhf_lab.training.algorithms import PPO, Experience
+from rlhf_lab.training.policy_gradient import PolicyGradientConfig, _backward, train_policy
+
+SMALL = PolicyGradientConfig(
+    steps=20,
+    batch_size=48,
+    max_new_tokens=10,
+    learning_rate=1e-2,
+    kl_coefficient=0.0,
+    missing_end_penalty=0.0,
+    piece_size=24,
+)
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture
+def fresh(tokenizer):
+    return lambda: new_language_model(tiny_config(tokenizer, layers=1, width=32, heads=2), seed=3)
+
+
+def share_of_good_tokens(rollout):
+    """Reward: the share of a completion's tokens with ids 100 to 199."""
+    good = (rollout.completion_ids >= 100) & (rollout.completion_ids < 200) & rollout.completion_mask
+    return good.sum(1) / rollout.lengths
+
+
+def weights(model):
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def train(fresh, tokenizer, prompts, config=SMALL, algorithm=None, reward=share_of_good_tokens, seed=0, **others):
+    policy = others.pop("policy", None) or fresh()
+    result = train_policy(
+        policy, clone(fresh()), reward, tokenizer, prompts, algorithm, config, generator=seeded(seed), **others
+    )
+    return policy, result
+
+
+def test_ppo_raises_the_reward(fresh, tokenizer, prompts):
+    records = []
+    policy, result = train(fresh, tokenizer, prompts, callback=records.append)
+    assert not result.stopped and result.history == records and len(records) == 20
+    assert records[0]["reward"] < 0.45 and result.last["reward"] > 0.85
+    assert result.last["kl"] > 2
+    needed = (
+        "reward reward_std score kl kl_k3 kl_coefficient entropy length end_rate first_ratio_error policy_loss"
+        " value_loss clip_fraction approx_kl largest_ratio_error explained_variance gradient_norm learning_rate"
+        " tokens samples seconds step step_seconds total"
+    )
+    assert set(needed.split()) == set(records[0])
+    assert all(math.isfinite(v) for m in records for v in m.values() if isinstance(v, float))
+    assert records[0]["samples"][0].keys() == {"prompt", "completion", "reward"}
+    rollout = sample(policy, tokenizer, prompts * 8, max_new_tokens=10, generator=seeded(5))
+    assert share_of_good_tokens(rollout).mean() > 0.8
+
+
+def test_a_high_price_of_divergence_keeps_the_policy_near_the_reference(fresh, tokenizer, prompts):
+    config = replace(SMALL, kl_coefficient=10.0, learning_rate=3e-3)
+    _, free = train(fresh, tokenizer, prompts, replace(config, kl_coefficient=0.0))
+    _, held = train(fresh, tokenizer, prompts, config)
+    assert held.last["kl_k3"] < 0.5 < 3 * 0.5 < free.last["kl_k3"]
+
+
+def test_before_the_first_update_every_ratio_is_1_and_the_divergence_0(fresh, tokenizer, prompts):
+    for temperature in (0.7, 1.0):
+        _, result = train(fresh, tokenizer, prompts, replace(SMALL, steps=3, temperature=temperature))
+        assert all(m["first_ratio_error"] < 1e-4 < m["largest_ratio_error"] for m in result.history)
+        assert abs(result.history[0]["kl"]) < 1e-4 and result.history[0]["kl_k3"] < 1e-6
+        assert result.history[2]["kl_k3"] > 1e-3
+
+
+def test_dropout_never_enters(fresh, tokenizer, prompts):
+    policy = fresh()
+    for module in policy.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.5
+    policy.train()
+    _, result = train(fresh, tokenizer, prompts, replace(SMALL, steps=1), policy=policy)
+    assert result.last["first_ratio_error"] < 1e-4 and not policy.training
+
+
+def test_the_reference_is_not_trained(fresh, tokenizer, prompts):
+    policy, reference = fresh(), clone(fresh())
+    before = weights(reference)
+    train_policy(policy, reference, share_of_good_tokens, tokenizer, prompts, config=replace(SMALL, steps=2))
+    assert torch.equal(weights(reference), before) and not torch.equal(weights(policy), before)
+
+
+def test_a_missing_end_costs_its_penalty(fresh, tokenizer, prompts):
+    seen = []
+
+    def reward(rollout):
+        seen.append(rollout)
+        return torch.zeros(len(rollout))
+
+    _, result = train(fresh, tokenizer, prompts, replace(SMALL, steps=1, missing_end_penalty=2.0), reward=reward)
+    cut_short = 1 - seen[0].ended.float().mean().item()
+    assert 0 < cut_short and result.last["reward"] == 0
+    assert result.last["score"] == pytest.approx(-2.0 * cut_short)
+    assert result.last["end_rate"] == pytest.approx(1 - cut_short)
+
+
+def test_the_policy_learns_to_end_where_not_ending_is_all_that_costs(fresh, tokenizer, prompts):
+    config = replace(SMALL, steps=30, missing_end_penalty=1.0, max_new_tokens=8)
+    _, result = train(fresh, tokenizer, prompts, config, reward=lambda r: torch.zeros(len(r)))
+    assert result.history[0]["end_rate"] < 0.2 and result.last["end_rate"] > 0.7
+
+
+def make_experience(policy, tokenizer, prompts, scores_seed=1):
+    rollout = sample(policy, tokenizer, prompts * 3, max_new_tokens=9, generator=seeded(2), keep_hidden=True)
+    shape = rollout.completion_mask.shape
+    reference = rollout.log_probs + 0.3 * torch.randn(shape, generator=seeded(3)) * rollout.completion_mask
+    values = torch.randn(shape, generator=seeded(4)) * rollout.completion_mask
+    scores = torch.randn(len(rollout), generator=seeded(scores_seed))
+    return Experience(rollout, scores, reference, values)
+
+
+def test_credit_against_a_plain_loop(model, tokenizer, prompts):
+    experience = make_experience(model, tokenizer, prompts)
+    credited = PPO(gamma=0.9, lam=0.8).credit(experience, kl_coefficient=0.1)
+    mask, values = experience.mask.numpy(), experience.values.numpy()
+    raw = np.zeros(mask.shape)
+    for i in range(len(mask)):
+        n, following, next_value = int(mask[i].sum()), 0.0, 0.0
+        for t in reversed(range(n)):
+            kl = float(experience.rollout.log_probs[i, t] - experience.reference_log_probs[i, t])
+            reward = -0.1 * kl + (float(experience.scores[i]) if t == n - 1 else 0.0)
+            following = reward + 0.9 * next_value - values[i, t] + 0.9 * 0.8 * following
+            next_value, raw[i, t] = values[i, t], following
+    # The targets of the values come from the advantages as they are, before these are whitened.
+    assert np.allclose(credited.returns.numpy()[mask], (raw + values)[mask], atol=1e-5)
+    white = (raw - raw[mask].mean()) / raw[mask].std()
+    assert np.allclose(credited.advantages.numpy()[mask], white[mask], atol=1e-4)
+
+
+def test_whitened_rewards_keep_their_mean(model, tokenizer, prompts):
+    experience = make_experience(model, tokenizer, prompts)
+    algorithm = PPO(whiten_rewards=True, whiten_advantages=False)
+    credited = algorithm.credit(experience, kl_coefficient=0.1)
+    mask = experience.mask
+    rewards = token_rewards(experience.scores, experience.kl, mask, 0.1)
+    real = rewards[mask]
+    scaled = ((rewards - real.mean()) / real.std(correction=0) + real.mean()) * mask
+    expected = gae(scaled, experience.values, mask, 1.0, algorithm.lam)
+    assert torch.allclose(credited.advantages, expected, atol=1e-4)
+
+
+def test_pieces_of_a_minibatch_add_up_to_its_gradient(model, tokenizer, prompts):
+    from rlhf_lab.models import ValueHead
+
+    value_head = ValueHead(16)
+    torch.nn.init.normal_(value_head.linear.weight, generator=seeded(8))
+    algorithm = PPO()
+    experience = algorithm.credit(make_experience(model, tokenizer, prompts), kl_coefficient=0.1)
+    rows, results = torch.tensor([7, 2, 0, 11, 5, 4, 9]), []
+    for piece_size in (7, 3):
+        config = replace(SMALL, piece_size=piece_size, entropy_coefficient=0.01)
+        model.zero_grad()
+        metrics = _backward(model, value_head, algorithm, experience, rows, config)
+        results.append((metrics, model.get_input_embeddings().weight.grad.clone()))
+    assert torch.allclose(results[0][1], results[1][1], rtol=1e-3, atol=1e-5)
+    for name, value in results[0][0].items():
+        assert results[1][0][name] == pytest.approx(value, rel=1e-4, abs=1e-6)
+
+
+def test_the_value_head_learns_to_foresee_the_reward(fresh, tokenizer, prompts):
+    """The reward depends on the prompt alone, so only the value head has something to learn."""
+
+    def reward(rollout):
+        return torch.tensor([float(len(prompt) > 20) for prompt in rollout.prompts])
+
+    config = replace(SMALL, steps=25, learning_rate=1e-2)
+    algorithm = PPO(epochs=4, value_coefficient=1.0, lam=1.0)
+    _, result = train(fresh, tokenizer, prompts, config, algorithm, reward)
+    assert result.history[0]["explained_variance"] == pytest.approx(0.0, abs=1e-5)
+    assert result.last["explained_variance"] > 0.6
+    assert result.value_head.linear.weight.abs().max() > 0
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(fresh, tokenizer, prompts, tmp_path):
+    config = replace(SMALL, steps=6, kl_coefficient=0.1, adaptive_kl=AdaptiveKL(target=1.0, horizon=100))
+    whole, full = train(fresh, tokenizer, prompts, config, seed=1)
+
+    def interrupt(metrics):
+        if metrics["step"] == 3:
+            raise KeyboardInterrupt
+
+    _, half = train(fresh, tokenizer, prompts, config, seed=1, checkpoint=tmp_path, callback=interrupt)
+    assert half.interrupted and len(half.history) == 3
+    second, rest = train(fresh, tokenizer, prompts, config, seed=2, checkpoint=tmp_path, resume=True)
+    assert torch.equal(weights(second), weights(whole))
+    assert torch.equal(weights(rest.value_head), weights(full.value_head))
+    assert rest.kl_coefficient == full.kl_coefficient != 0.1
+    assert [m["reward"] for m in half.history + rest.history] == [m["reward"] for m in full.history]
+    assert rest.last["samples"] == full.last["samples"]
+
+
+def test_same_seed_same_run_and_the_global_random_state_is_left_alone(fresh, tokenizer, prompts):
+    state = torch.get_rng_state()
+    runs = [weights(train(fresh, tokenizer, prompts, replace(SMALL, steps=2), seed=s)[0]) for s in (1, 1, 2)]
+    assert torch.equal(runs[0], runs[1]) and not torch.equal(runs[0], runs[2])
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_divergence_beyond_the_limit_stops_the_run_at_the_last_good_state(fresh, tokenizer, prompts):
+    config = replace(SMALL, steps=40, learning_rate=0.1, kl_limit=5.0)
+    policy, result = train(fresh, tokenizer, prompts, config)
+    assert "drifted" in result.stopped and "kl_coefficient" in result.stopped
+    assert all(m["kl"] <= 5.0 for m in result.history) and 1 <= len(result.history) < 40
+    with torch.no_grad():
+        rollout = sample(policy, tokenizer, prompts * 30, max_new_tokens=10, generator=seeded(6))
+        kl = (rollout.log_probs - completion_log_probs(clone(fresh()), rollout)).sum(1).mean().item()
+    assert kl == pytest.approx(result.last["kl"], abs=1.5)  # that of the last good step, not of the next
+
+
+@pytest.mark.parametrize("bad_step", [1, 3])
+def test_a_reward_that_is_not_finite_stops_the_run(fresh, tokenizer, prompts, bad_step):
+    calls = []
+
+    def reward(rollout):
+        calls.append(1)
+        return share_of_good_tokens(rollout) * (math.nan if len(calls) == bad_step else 1.0)
+
+    policy, result = train(fresh, tokenizer, prompts, reward=reward)
+    assert f"step {bad_step}" in result.stopped and "not finite" in result.stopped
+    assert len(result.history) == bad_step - 1 and torch.isfinite(weights(policy)).all()
+
+
+def test_an_exploding_update_is_undone(fresh, tokenizer, prompts):
+    policy, result = train(fresh, tokenizer, prompts, replace(SMALL, learning_rate=1e30, kl_limit=math.inf))
+    assert "not" in result.stopped and torch.isfinite(weights(policy)).all()
+
+
+def test_samples_per_prompt_stand_together(fresh, tokenizer, prompts):
+    seen = []
+
+    def reward(rollout):
+        seen.append(rollout.prompts)
+        return torch.zeros(len(rollout))
+
+    train(fresh, tokenizer, prompts, replace(SMALL, steps=2, batch_size=12, samples_per_prompt=3), reward=reward)
+    for batch in seen:
+        assert all(len(set(batch[i : i + 3])) == 1 for i in range(0, 12, 3)) and len(set(batch)) == 4
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (replace(SMALL, batch_size=10, samples_per_prompt=4), "not a multiple"),
+        (replace(SMALL, temperature=0.0), "above 0"),
+        (replace(SMALL, max_new_tokens=500), "smaller max_new_tokens"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(fresh, tokenizer, prompts, config, words):
+    with pytest.raises(ValueError, match=words):
+        train(fresh, tokenizer, prompts, config)
+
+
+def test_inputs_that_cannot_work_are_refused(fresh, tokenizer, prompts):
+    with pytest.raises(ValueError, match="no prompts"):
+        train(fresh, tokenizer, [])
+    with pytest.raises(ValueError, match=r"shape \(48, 1\) for 48 completions"):
+        train(fresh, tokenizer, prompts, reward=lambda r: torch.zeros(len(r), 1))
+    policy = fresh()
+    with pytest.raises(ValueError, match="one and the same"):
+        train_policy(policy, policy, share_of_good_tokens, tokenizer, prompts, config=SMALL)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_cuda_agrees_with_the_cpu(fresh, tokenizer, prompts):
+    records = []
+    for device in ("cpu", "cuda"):
+        config = replace(SMALL, steps=3, learning_rate=1e-3)
+        policy, reference = fresh().to(device), clone(fresh()).to(device)
+        result = train_policy(
+            policy, reference, share_of_good_tokens, tokenizer, prompts, config=config, generator=seeded()
+        )
+        records.append(result.history)
+    for on_cpu, on_cuda in zip(*records, strict=True):
+        assert on_cuda["reward"] == pytest.approx(on_cpu["reward"], abs=1e-4)
