@@ -245,6 +245,23 @@ def test_undo_and_resume_after_a_restart(lab):
     counter(panel, "2 of 6")
 
 
+def test_a_panel_whose_kernel_is_gone_says_so(lab):
+    """An answer that nobody receives must not look like one that counts; what was saved is all there."""
+    panel = open_panel(lab, "gone")
+    lab.press_button("A is better")
+    counter(panel, "2 of 6")
+    lab.restart_kernel()
+    lab.press_button("B is better")
+    panel.get_by_role("alert").get_by_text("NOT SAVED").wait_for(timeout=7000)
+    assert "run this cell again" in panel.get_by_role("alert").inner_text()
+    counter(panel, "2 of 6")
+    assert len(lab.events("gone")) == 1
+    lab.run_all()
+    counter(lab.panel(), "2 of 6")
+    lab.press_button("B is better")
+    assert len(lab.wait_for_events("gone", 2)) == 2
+
+
 def test_undo_with_nothing_to_undo(lab):
     panel = open_panel(lab, "nothing")
     assert panel.get_by_role("button", name="Undo").get_attribute("aria-disabled") == "true"
