@@ -26,16 +26,23 @@ def encode_prompts(tokenizer, prompts: Sequence[str]) -> list[list[int]]:
                 f"Prompt {i} of {len(prompts)} is empty ({prompt!r}). A model needs at least one token to"
                 " continue from: give it some text, for example 'Review of'."
             )
-    return tokenizer(list(prompts), add_special_tokens=False)["input_ids"]
+    return _encode(tokenizer, prompts)
 
 
 def encode_completions(tokenizer, completions: Sequence[str], ended: bool | Sequence[bool] = True) -> list[list[int]]:
     """Token ids of each completion, with the end token where `ended` says so (default: everywhere)."""
     if isinstance(ended, bool):
         ended = [ended] * len(completions)
-    # The tokenizer refuses an empty list.
-    ids = tokenizer(list(completions), add_special_tokens=False)["input_ids"] if len(completions) else []
-    return [[*row, tokenizer.eos_token_id] if end else row for row, end in zip(ids, ended, strict=True)]
+    rows = _encode(tokenizer, completions)
+    return [[*row, tokenizer.eos_token_id] if end else row for row, end in zip(rows, ended, strict=True)]
+
+
+def _encode(tokenizer, texts: Sequence[str], at_once: int = 1000) -> list[list[int]]:
+    """Token ids of each text, a thousand texts at a time: the tokenizer's own records are large."""
+    rows = []
+    for start in range(0, len(texts), at_once):
+        rows += tokenizer(list(texts[start : start + at_once]), add_special_tokens=False)["input_ids"]
+    return rows
 
 
 def decode_completions(tokenizer, rows: Sequence[Sequence[int]]) -> list[str]:

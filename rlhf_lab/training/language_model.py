@@ -5,6 +5,7 @@ it; SFT learns only the completion and its end token, because the prompt is what
 """
 
 import math
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +50,7 @@ class LanguageModelConfig:
 class _Row:
     """A document in tokens: prompt, completion, end token."""
 
-    ids: list[int]
+    ids: Sequence[int]
     first_learned: int  # index of the first token that the loss counts
 
 
@@ -154,7 +155,8 @@ def _tokenise(model: nn.Module, tokenizer, documents: Sequence, prompt_mask: boo
                 f"Document {i} has {len(prompt) + len(completion)} tokens with its end token, but the model reads"
                 f" at most {limit}. Shorten or drop it; it begins {documents[i].prompt[:40]!r}."
             )
-        rows.append(_Row(prompt + completion, len(prompt) if prompt_mask else 1))
+        # An array takes a tenth of a list's memory.
+        rows.append(_Row(array("i", prompt + completion), len(prompt) if prompt_mask else 1))
     return rows
 
 

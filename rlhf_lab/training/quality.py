@@ -9,9 +9,10 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from rlhf_lab.models import load_language_model
+from rlhf_lab.models import context_length, load_language_model
 from rlhf_lab.paths import data_dir
 from rlhf_lab.sampling import sample
+from rlhf_lab.tokens import encode_prompts
 from rlhf_lab.training.optimisation import random_generator
 from rlhf_lab.world import KINDS, load_corpus, load_prompts, well_formed
 
@@ -38,7 +39,8 @@ def measure_quality(
         texts, ended, tokens = [], 0, 0
         for start in range(0, len(of_kind), batch_size):
             some = list(of_kind[start : start + batch_size])
-            rollout = sample(model, tokenizer, some, max_new_tokens=LONGEST_COMPLETION, generator=generator)
+            room = context_length(model) - max(map(len, encode_prompts(tokenizer, some)))
+            rollout = sample(model, tokenizer, some, max_new_tokens=min(LONGEST_COMPLETION, room), generator=generator)
             texts += rollout.texts
             ended += int(rollout.ended.sum())
             tokens += int(rollout.lengths.sum())

@@ -92,7 +92,7 @@ def test_loss_of_the_loop_is_the_loss_of_the_formula(model, tokenizer, prompt_ma
 def test_sft_learns_the_completion_and_its_end_and_nothing_else(fresh, tokenizer):
     rows = _tokenise(fresh(), tokenizer, DOCUMENTS[:1], prompt_mask=True)
     learned = rows[0].ids[rows[0].first_learned :]
-    assert learned == [*tokenizer(DOCUMENTS[0].completion)["input_ids"], tokenizer.eos_token_id]
+    assert list(learned) == [*tokenizer(DOCUMENTS[0].completion)["input_ids"], tokenizer.eos_token_id]
     # The prompt stays as unlikely as it was, or nearly, while the completion is learned.
     document, model = [Text("Story 1:", " The goat sleeps.")], fresh()
     config = LanguageModelConfig(steps=60, batch_size=1, prompt_mask=True, learning_rate=1e-2)
