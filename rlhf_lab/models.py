@@ -19,7 +19,7 @@ from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, GPT2Config
 from transformers.utils import logging
 
 from rlhf_lab.paths import data_dir
-from rlhf_lab.tokens import encode_completions, encode_prompts, pad_right
+from rlhf_lab.tokens import encode_completions, encode_prompts, pad_right, pieces_by_length
 
 logging.disable_progress_bar()  # of reading and writing files, which takes no time; downloads keep theirs
 
@@ -260,16 +260,16 @@ class RewardModel(nn.Module):
         return self.gain * score + self.bias
 
     @torch.no_grad()
-    def score_rollout(self, rollout, batch_size: int = 32) -> Tensor:
+    def score_rollout(self, rollout, piece_tokens: int = 2048) -> Tensor:
         """Rewards (B,) of a rollout, without gradients: a reward function for `train_policy`.
 
         A completion that was cut short is scored as it stands, without an end token.
         """
         ids, _, lengths = rollout.sequences()
-        return self._score(ids, lengths, batch_size)
+        return self._score(ids, lengths, piece_tokens)
 
     @torch.no_grad()
-    def score_texts(self, tokenizer, prompts: Sequence[str], completions: Sequence[str], batch_size: int = 32):
+    def score_texts(self, tokenizer, prompts: Sequence[str], completions: Sequence[str], piece_tokens: int = 2048):
         """Rewards (B,) of texts, each completion taken as ended; without gradients."""
         rows = [
             prompt + completion
@@ -279,12 +279,11 @@ class RewardModel(nn.Module):
         ]
         ids, mask = pad_right(rows, tokenizer.pad_token_id)
         device = self.head.weight.device
-        return self._score(ids.to(device), mask.sum(1).to(device), batch_size)
+        return self._score(ids.to(device), mask.sum(1).to(device), piece_tokens)
 
-    def _score(self, ids: Tensor, lengths: Tensor, batch_size: int) -> Tensor:
-        order = lengths.argsort()  # rows of about one length together: little padding to compute
+    def _score(self, ids: Tensor, lengths: Tensor, piece_tokens: int) -> Tensor:
         scores = torch.empty(len(ids), device=ids.device)
-        for rows in order.split(batch_size):
+        for rows in pieces_by_length(lengths, piece_tokens):
             longest = int(lengths[rows].max())
             mask = torch.arange(longest, device=ids.device) < lengths[rows, None]
             scores[rows] = self(ids[rows, :longest], mask)

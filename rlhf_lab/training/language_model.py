@@ -15,13 +15,12 @@ from torch import Tensor, nn
 
 from rlhf_lab.models import context_length, hidden_states, trunk_and_head
 from rlhf_lab.sampling import token_log_probs
-from rlhf_lab.tokens import encode_completions, encode_prompts, pad_right
+from rlhf_lab.tokens import encode_completions, encode_prompts, pad_right, pieces_by_length
 from rlhf_lab.training.optimisation import (
     apply_gradients,
     draw_seed,
     make_optimizer,
     not_finite,
-    pieces_by_length,
     shuffled_batches,
     warmup_cosine,
 )
@@ -35,7 +34,7 @@ class LanguageModelConfig:
     epochs: float = 1.0  # passes over the documents; ignored where steps is given
     steps: int | None = None  # optimiser steps; None: as many as the epochs need
     batch_size: int = 64  # documents a step
-    piece_size: int = 32  # documents computed at once; a batch's gradients are added up over its pieces
+    piece_tokens: int = 1024  # tokens computed at once, padding included; a batch's gradients are added up
     prompt_mask: bool = False  # True: learn the completion and its end token only (SFT)
     learning_rate: float = 3e-3  # at its highest; fine-tuning wants about a tenth
     warmup_fraction: float = 0.05  # share of the steps over which the learning rate rises
@@ -99,7 +98,7 @@ def train_language_model(
         for step in run:
             batch = [rows[i] for i in next(batches)]
             learning_rate = warmup_cosine(step, total, config.learning_rate, warmup, config.final_fraction)
-            loss = backward_language_model_loss(model, batch, tokenizer.pad_token_id, config.piece_size)
+            loss = backward_language_model_loss(model, batch, tokenizer.pad_token_id, config.piece_tokens)
             norm = apply_gradients(optimizer, learning_rate, config.max_gradient_norm)
             if not math.isfinite(loss + norm):
                 run.stop(not_finite(step, loss, norm, learning_rate))
@@ -114,7 +113,7 @@ def train_language_model(
     return run.result
 
 
-def backward_language_model_loss(model: nn.Module, batch: list[_Row], pad_id: int, piece_size: int) -> float:
+def backward_language_model_loss(model: nn.Module, batch: list[_Row], pad_id: int, piece_tokens: int) -> float:
     """Mean cross-entropy of the learned tokens of a batch; adds its gradient to the model's. Returns nats a token.
 
     Equal to `losses.language_model_loss`, with logits only where a token is learned.
@@ -123,7 +122,7 @@ def backward_language_model_loss(model: nn.Module, batch: list[_Row], pad_id: in
     device = next(model.parameters()).device
     learned = sum(len(row.ids) - row.first_learned for row in batch)
     total = 0.0
-    for piece in pieces_by_length(torch.tensor([len(row.ids) for row in batch]), piece_size):
+    for piece in pieces_by_length(torch.tensor([len(row.ids) for row in batch]), piece_tokens):
         ids, targets = _to_tensors([batch[i] for i in piece.tolist()], pad_id)
         ids, targets = ids.to(device), targets.to(device)  # (b, L) each
         before = targets[:, 1:].nonzero(as_tuple=True)  # position t predicts token t + 1
@@ -140,7 +139,7 @@ def backward_language_model_loss(model: nn.Module, batch: list[_Row], pad_id: in
 def held_out_loss(model: nn.Module, tokenizer, documents: Sequence, prompt_mask: bool = False) -> float:
     """Mean cross-entropy in nats a token of documents that the model was not trained on; e^loss is the perplexity."""
     rows = _tokenise(model, tokenizer, documents, prompt_mask)
-    return backward_language_model_loss(model.eval(), rows, tokenizer.pad_token_id, piece_size=32)
+    return backward_language_model_loss(model.eval(), rows, tokenizer.pad_token_id, piece_tokens=2048)
 
 
 def _tokenise(model: nn.Module, tokenizer, documents: Sequence, prompt_mask: bool) -> list[_Row]:

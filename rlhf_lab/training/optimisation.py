@@ -1,10 +1,10 @@
-"""The optimiser that all loops use, its learning rate over time, and the cutting of batches into pieces."""
+"""The optimiser that all loops use, its learning rate over time, and the order of the data."""
 
 import math
 from collections.abc import Iterable, Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 
 def make_optimizer(parameters: Iterable[nn.Parameter], weight_decay: float = 0.0) -> torch.optim.AdamW:
@@ -49,14 +49,6 @@ def not_finite(step: int, loss: float, norm: float, learning_rate: float) -> str
         f" {norm}). The model is as it was before this step. The usual cause is a learning rate that is too high"
         f" ({learning_rate:.2g}): try a third of it."
     )
-
-
-def pieces_by_length(lengths: Tensor, size: int) -> list[Tensor]:
-    """Indices of rows, shortest first, in pieces of `size`: rows of about one length need little padding.
-
-    A batch is computed piece by piece and its gradients added up; the sum is that of the whole batch.
-    """
-    return list(lengths.argsort(stable=True).split(size))
 
 
 def random_generator(seed: int) -> torch.Generator:

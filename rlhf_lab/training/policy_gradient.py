@@ -23,12 +23,12 @@ from rlhf_lab.sampling import (
     token_log_probs,
     unflatten,
 )
+from rlhf_lab.tokens import pieces_by_length
 from rlhf_lab.training.algorithms import PPO, Experience
 from rlhf_lab.training.optimisation import (
     apply_gradients,
     draw_seed,
     make_optimizer,
-    pieces_by_length,
     random_generator,
     shuffled_batches,
     warmup_cosine,
@@ -56,7 +56,7 @@ class PolicyGradientConfig:
     missing_end_penalty: float = 1.0  # taken off the score of a completion that was cut short
     entropy_coefficient: float = 0.0  # bonus for a nat of entropy a token
     kl_limit: float = 60.0  # stop when completions are this far from the reference, in nats on average
-    piece_size: int = 32  # completions computed at once; an update's gradients are added up over its pieces
+    piece_tokens: int = 1024  # tokens computed at once, padding included; an update's gradients are added up
     samples_shown: int = 3  # completions in each record of metrics
     checkpoint_every: int = 0  # steps between checkpoints; 0: only at the end
 
@@ -148,7 +148,7 @@ def train_policy(
                 experience = Experience(
                     rollout,
                     penalise_missing_end(rewards, rollout.ended, config.missing_end_penalty),
-                    completion_log_probs(reference, rollout, batch_size=config.piece_size),
+                    completion_log_probs(reference, rollout, piece_tokens=2 * config.piece_tokens),
                     value_head(rollout.hidden) * rollout.completion_mask,
                 )
                 metrics = _describe(experience, rewards)
@@ -212,7 +212,7 @@ def _backward(
     tokens = float(experience.mask[rows].sum())
     with_entropy = config.entropy_coefficient > 0
     totals: dict[str, float] = {}
-    for piece in pieces_by_length(lengths[rows], config.piece_size):
+    for piece in pieces_by_length(lengths[rows], config.piece_tokens):
         part = experience.select(rows[piece])
         mask, ids = part.mask, part.rollout.completion_ids
         hidden = completion_hidden(policy, part.rollout)  # (n, d)

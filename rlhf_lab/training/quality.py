@@ -5,10 +5,10 @@
 
 import argparse
 import json
-import math
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from rlhf_lab.evaluation import wilson_interval
 from rlhf_lab.models import context_length, load_language_model
 from rlhf_lab.paths import data_dir
 from rlhf_lab.sampling import sample
@@ -49,20 +49,13 @@ def measure_quality(
         report[kind] = {
             "prompts": n,
             "well_formed": good / n,
-            "well_formed_interval": [round(bound, 4) for bound in _wilson(good, n)],
+            "well_formed_interval": [round(bound, 4) for bound in wilson_interval(good, n)],
             "ended": ended / n,
             "copied": sum(text in training_completions for text in texts) / n,
             "distinct": len(set(texts)) / n,
             "tokens": round(tokens / n, 1),
         }
     return report
-
-
-def _wilson(successes: int, n: int, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson's 95 % interval for a share (Wilson 1927)."""
-    p, z2 = successes / n, z * z
-    centre, spread = p + z2 / (2 * n), z * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
-    return max(0.0, (centre - spread) / (1 + z2 / n)), min(1.0, (centre + spread) / (1 + z2 / n))
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -13,13 +13,12 @@ from torch import Tensor
 
 from rlhf_lab.losses import bradley_terry_loss
 from rlhf_lab.models import RewardModel, context_length
-from rlhf_lab.tokens import encode_completions, encode_prompts, pad_right
+from rlhf_lab.tokens import encode_completions, encode_prompts, pad_right, pieces_by_length
 from rlhf_lab.training.optimisation import (
     apply_gradients,
     draw_seed,
     make_optimizer,
     not_finite,
-    pieces_by_length,
     shuffled_batches,
     warmup_cosine,
 )
@@ -32,7 +31,7 @@ class RewardModelConfig:
 
     epochs: float = 1.0  # passes over the pairs; more than one soon learns few pairs by heart
     batch_size: int = 32  # pairs a step
-    piece_size: int = 16  # pairs computed at once
+    piece_tokens: int = 1024  # tokens computed at once, padding included; a batch's gradients are added up
     learning_rate: float = 3e-4  # at its highest; 1e-5 for models of a hundred million parameters
     warmup_fraction: float = 0.1  # share of the steps over which the learning rate rises
     final_fraction: float = 0.1  # learning rate of the last step, as a share of the highest
@@ -89,7 +88,7 @@ def train_reward_model(
             batch = [rows[i] for i in next(batches)]
             learning_rate = warmup_cosine(step, total, config.learning_rate, warmup, config.final_fraction)
             loss, difference = backward_bradley_terry(
-                reward_model, batch, tokenizer.pad_token_id, config.piece_size, config.margin
+                reward_model, batch, tokenizer.pad_token_id, config.piece_tokens, config.margin
             )
             norm = apply_gradients(optimizer, learning_rate, config.max_gradient_norm)
             if not math.isfinite(loss + norm):
@@ -107,12 +106,12 @@ def train_reward_model(
 
 
 def backward_bradley_terry(
-    reward_model: RewardModel, batch: list, pad_id: int, piece_size: int, margin: float = 0.0
+    reward_model: RewardModel, batch: list, pad_id: int, piece_tokens: int, margin: float = 0.0
 ) -> tuple[float, Tensor]:
     """Bradley-Terry loss of a batch of tokenised pairs, and chosen less rejected rewards (n,); adds gradients."""
     lengths = torch.tensor([max(len(chosen), len(rejected)) for chosen, rejected in batch])
     total, differences = 0.0, torch.zeros(len(batch))
-    for piece in pieces_by_length(lengths, piece_size):
+    for piece in pieces_by_length(2 * lengths, piece_tokens):
         pairs = [batch[i] for i in piece.tolist()]
         ids, mask = pad_right([chosen for chosen, _ in pairs] + [rejected for _, rejected in pairs], pad_id)
         device = reward_model.head.weight.device
@@ -134,7 +133,7 @@ def accuracy(difference: Tensor) -> float:
 def evaluate_pairs(reward_model: RewardModel, tokenizer, pairs: Sequence) -> dict:
     """Held-out loss and accuracy of a reward model on pairs that it was not trained on."""
     rows = _tokenise(reward_model, tokenizer, pairs)
-    loss, difference = backward_bradley_terry(reward_model, rows, tokenizer.pad_token_id, piece_size=32)
+    loss, difference = backward_bradley_terry(reward_model, rows, tokenizer.pad_token_id, piece_tokens=2048)
     return {"held_out_loss": loss, "held_out_accuracy": accuracy(difference)}
 
 

@@ -162,8 +162,8 @@ def test_reward_does_not_depend_on_padding_or_company(reward_model, tokenizer, p
 
 def test_scores_of_texts_and_of_rollouts_agree(reward_model, tokenizer, prompts):
     rollout = Rollout.from_texts(tokenizer, prompts, COMPLETIONS)
-    by_text = reward_model.score_texts(tokenizer, prompts, COMPLETIONS, batch_size=3)
-    assert torch.allclose(reward_model.score_rollout(rollout, batch_size=2), by_text, atol=1e-5)
+    by_text = reward_model.score_texts(tokenizer, prompts, COMPLETIONS, piece_tokens=30)
+    assert torch.allclose(reward_model.score_rollout(rollout, piece_tokens=50), by_text, atol=1e-5)
     assert not by_text.requires_grad
     cut_short = Rollout.from_texts(tokenizer, prompts[:3], COMPLETIONS[:3], ended=False)
     assert not torch.allclose(reward_model.score_rollout(cut_short), by_text[:3], atol=1e-3)

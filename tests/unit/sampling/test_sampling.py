@@ -6,7 +6,14 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from rlhf_lab.sampling import Rollout, completion_hidden, completion_log_probs, draw, sample, truncate_logits
+from rlhf_lab.sampling import (
+    Rollout,
+    completion_hidden,
+    completion_log_probs,
+    draw,
+    sample,
+    truncate_logits,
+)
 from rlhf_lab.tokens import pad_left
 
 
@@ -48,7 +55,7 @@ def test_stored_log_probs_equal_recomputed_ones(name, request, temperature, toke
     assert len(set(rollout.lengths.tolist())) > 3
     again = completion_log_probs(model, rollout)
     assert torch.allclose(again, rollout.log_probs, atol=1e-5)
-    assert torch.allclose(completion_log_probs(model, rollout, batch_size=3), again, atol=1e-5)
+    assert torch.allclose(completion_log_probs(model, rollout, piece_tokens=70), again, atol=1e-5)
     assert (rollout.log_probs[rollout.completion_mask] < 0).all()
 
 

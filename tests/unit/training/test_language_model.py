@@ -47,7 +47,7 @@ def weights(model):
 
 def test_a_model_learns_its_documents_and_when_to_stop(fresh, tokenizer):
     model, records = fresh(), []
-    config = LanguageModelConfig(steps=120, batch_size=12, piece_size=5, learning_rate=1e-2)
+    config = LanguageModelConfig(steps=120, batch_size=12, piece_tokens=80, learning_rate=1e-2)
     before = held_out_loss(model, tokenizer, DOCUMENTS)
     result = train_language_model(model, tokenizer, DOCUMENTS, config, callback=records.append, generator=seeded())
     assert result.history == records and len(records) == 120 and not result.interrupted and not result.stopped
@@ -80,8 +80,8 @@ def test_loss_of_the_loop_is_the_loss_of_the_formula(model, tokenizer, prompt_ma
     gradient = model.get_input_embeddings().weight.grad.clone()
     model.zero_grad()
     batch = _tokenise(model, tokenizer, DOCUMENTS, prompt_mask)
-    for piece_size in (12, 5):
-        loss = backward_language_model_loss(model, batch, tokenizer.pad_token_id, piece_size)
+    for piece_tokens in (1000, 40):
+        loss = backward_language_model_loss(model, batch, tokenizer.pad_token_id, piece_tokens)
         assert loss == pytest.approx(expected.item(), rel=1e-5)
         assert torch.allclose(model.get_input_embeddings().weight.grad, gradient, rtol=1e-3, atol=1e-5)
         model.zero_grad()
@@ -153,7 +153,7 @@ def test_an_interrupt_ends_the_run_after_the_step_and_keeps_what_was_learned(fre
     def callback(metrics):
         seen.append(metrics["step"])
         if metrics["step"] == 3:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
 
     handler = signal.getsignal(signal.SIGINT)
     result = train_language_model(
@@ -185,7 +185,7 @@ def test_a_diverging_run_stops_with_a_sentence_and_finite_weights(fresh, tokeniz
         model,
         tokenizer,
         DOCUMENTS,
-        LanguageModelConfig(steps=10, batch_size=4, piece_size=4),
+        LanguageModelConfig(steps=10, batch_size=4),
         callback=lambda m: poison.append(m["step"]),
     )
     assert "step 4" in result.stopped and "learning rate" in result.stopped

@@ -9,7 +9,6 @@ from torch import nn
 from rlhf_lab.training.optimisation import (
     apply_gradients,
     make_optimizer,
-    pieces_by_length,
     shuffled_batches,
     warmup_cosine,
 )
@@ -67,11 +66,6 @@ def test_order_can_be_taken_up_anywhere():
 def test_batches_larger_than_the_data():
     batch = next(shuffled_batches(2, 5, seed=0))
     assert len(batch) == 5 and set(batch) == {0, 1}
-
-
-def test_pieces_are_sorted_by_length_and_complete():
-    pieces = pieces_by_length(torch.tensor([5, 1, 4, 2, 3]), 2)
-    assert [p.tolist() for p in pieces] == [[1, 3], [4, 2], [0]]
 
 
 def test_allocator_settings_can_be_asked_for_anywhere():

@@ -20,7 +20,7 @@ SMALL = PolicyGradientConfig(
     learning_rate=1e-2,
     kl_coefficient=0.0,
     missing_end_penalty=0.0,
-    piece_size=24,
+    piece_tokens=500,
 )
 
 
@@ -168,8 +168,8 @@ def test_pieces_of_a_minibatch_add_up_to_its_gradient(model, tokenizer, prompts)
     algorithm = PPO()
     experience = algorithm.credit(make_experience(model, tokenizer, prompts), kl_coefficient=0.1)
     rows, results = torch.tensor([7, 2, 0, 11, 5, 4, 9]), []
-    for piece_size in (7, 3):
-        config = replace(SMALL, piece_size=piece_size, entropy_coefficient=0.01)
+    for piece_tokens in (1000, 60):
+        config = replace(SMALL, piece_tokens=piece_tokens, entropy_coefficient=0.01)
         model.zero_grad()
         metrics = _backward(model, value_head, algorithm, experience, rows, config)
         results.append((metrics, model.get_input_embeddings().weight.grad.clone()))

@@ -56,7 +56,7 @@ def weights(model):
 
 def test_preferences_are_learned_and_hold_on_new_pairs(fresh, tokenizer):
     model, records = fresh(), []
-    config = RewardModelConfig(epochs=2, learning_rate=5e-3, batch_size=16, piece_size=7)
+    config = RewardModelConfig(epochs=2, learning_rate=5e-3, batch_size=16, piece_tokens=90)
     held_out = make_pairs(100, seed=9)
     assert evaluate_pairs(model, tokenizer, held_out)["held_out_accuracy"] < 0.85
     result = train_reward_model(
@@ -78,9 +78,9 @@ def test_loss_of_the_loop_is_the_loss_of_the_formula(fresh, tokenizer):
     model, pairs = fresh(), make_pairs(11)
     scores = [model.score_texts(tokenizer, ["Story:"] * 11, [getattr(p, side) for p in pairs]) for side in ("chosen", "rejected")]  # fmt: skip  # noqa: E501
     expected = bradley_terry_loss(*scores, margin=0.2).item()
-    for piece_size in (11, 4):
+    for piece_tokens in (1000, 60):
         rows = _tokenise(model, tokenizer, pairs)
-        loss, difference = backward_bradley_terry(model, rows, tokenizer.pad_token_id, piece_size, margin=0.2)
+        loss, difference = backward_bradley_terry(model, rows, tokenizer.pad_token_id, piece_tokens, margin=0.2)
         assert loss == pytest.approx(expected, rel=1e-5)
         assert torch.allclose(difference, scores[0] - scores[1], atol=1e-5)
 
