@@ -35,7 +35,8 @@ def text_features(model: nn.Module, rollout: Rollout, batch_size: int = 64) -> T
     order = lengths.argsort()
     for part in order.split(batch_size):
         longest = int(lengths[part].max())
-        states = trunk(input_ids=ids[part, :longest], use_cache=False, output_hidden_states=True).hidden_states
+        embedded = trunk.get_input_embeddings()(ids[part, :longest])  # as in models.hidden_states
+        states = trunk(inputs_embeds=embedded, use_cache=False, output_hidden_states=True).hidden_states
         column = torch.arange(longest, device=ids.device)
         inside = (column >= prompt_lengths[part, None]) & (column < lengths[part, None])  # (b, L)
         weight = (inside / inside.sum(1, keepdim=True)).to(states[0].dtype)  # (b, L)

@@ -45,7 +45,7 @@ class PretrainConfig:
     tokenizer_documents: int = 20_000  # documents that the tokenizer is learned from
     batch_size: int = 32  # documents a step
     learning_rate: float = 3e-3  # at its highest
-    temperature: float = 0.55  # the finished model's logits are divided by this, for good: see `sharpen`
+    temperature: float = 0.52  # the finished model's logits are divided by this, for good: see `sharpen`
     held_out_documents: int = 256  # of each kind, for the held-out loss
     quality_prompts: int = 500  # held-out prompts of each kind for the quality report
     # Share of each kind among the training documents

@@ -49,13 +49,13 @@ def play(taste_name: str, seed: int) -> dict:
         records = session.records
     started = time.perf_counter()
     posterior, reward = fit_reward(records, reader, questions, settings)
-    result = improve(model, tokenizer, reward, settings=settings)
+    policy, result = improve(model, tokenizer, reward, settings=settings)
     trained = time.perf_counter() - started
 
     prompts = load_prompts("heldout", "review")[:COMPARISONS]
     before = sample(model, tokenizer, prompts, max_new_tokens=settings.max_new_tokens, generator=_generator(seed, 1))
     after = sample(
-        result.policy, tokenizer, prompts, max_new_tokens=settings.max_new_tokens, generator=_generator(seed, 2)
+        policy, tokenizer, prompts, max_new_tokens=settings.max_new_tokens, generator=_generator(seed, 2)
     )
     rate = win_rate_by(taste.utility, prompts, after.texts, before.texts)
     return {
@@ -68,8 +68,8 @@ def play(taste_name: str, seed: int) -> dict:
         "win_rate": rate.estimate,
         "well_formed": sum(map(well_formed, prompts, after.texts)) / len(prompts),
         "well_formed_before": sum(map(well_formed, prompts, before.texts)) / len(prompts),
-        "kl": result.history[-1]["kl"],
-        "reward": result.history[-1]["reward"],
+        "kl": result.last["kl"],
+        "reward": result.last["reward"],
         "words": statistics.mean(len(text.split()) for text in after.texts),
         "seconds_preparing": round(prepared, 1),
         "seconds_training": round(trained, 1),
