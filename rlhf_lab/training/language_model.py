@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from rlhf_lab.models import context_length, hidden_states, trunk_and_head
 from rlhf_lab.sampling import token_log_probs
 from rlhf_lab.tokens import encode_completions, encode_prompts, pad_right, pieces_by_length
+from rlhf_lab.training.muon import make_muon
 from rlhf_lab.training.optimisation import (
     apply_gradients,
     draw_seed,
@@ -39,6 +40,7 @@ class LanguageModelConfig:
     learning_rate: float = 3e-3  # at its highest; fine-tuning wants about a tenth
     warmup_fraction: float = 0.05  # share of the steps over which the learning rate rises
     final_fraction: float = 0.05  # learning rate of the last step, as a share of the highest
+    muon: bool = False  # True: Muon instead of AdamW for the matrices; from scratch, half the steps do
     weight_decay: float = 0.1  # pulls matrices towards zero, not biases nor layer norms
     max_gradient_norm: float = 1.0  # longer gradients are shortened to this
     evaluate_every: int = 0  # steps between calls of `evaluate`; 0: only after the last step
@@ -79,7 +81,10 @@ def train_language_model(
     rows = _tokenise(model, tokenizer, documents, config.prompt_mask)
     total = config.steps or max(1, math.ceil(config.epochs * len(rows) / config.batch_size))
     warmup = max(1, round(config.warmup_fraction * total))
-    optimizer = make_optimizer(model.parameters(), config.weight_decay)
+    if config.muon:
+        optimizer = make_muon(model, config.weight_decay)
+    else:
+        optimizer = make_optimizer(model.parameters(), config.weight_decay)
     run = Run(
         total,
         {"model": model},

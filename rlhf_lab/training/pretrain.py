@@ -13,7 +13,7 @@ import json
 import math
 import random
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -44,7 +44,8 @@ class PretrainConfig:
     heads: int = 5  # attention heads
     tokenizer_documents: int = 20_000  # documents that the tokenizer is learned from
     batch_size: int = 32  # documents a step
-    learning_rate: float = 3e-3  # at its highest
+    learning_rate: float = 3e-3  # at its highest; Muon takes 8e-3
+    muon: bool = False  # Muon instead of AdamW for the matrices of the blocks
     temperature: float = 0.52  # the finished model's logits are divided by this, for good: see `sharpen`
     held_out_documents: int = 256  # of each kind, for the held-out loss
     quality_prompts: int = 500  # held-out prompts of each kind for the quality report
@@ -95,19 +96,14 @@ def pretrain(
     model = new_language_model(tiny_config(tokenizer, config.layers, config.width, config.heads), seed)
     report(f"{sum(p.numel() for p in model.parameters()):,} parameters, {len(tokenizer)} tokens")
 
-    training = LanguageModelConfig(batch_size=config.batch_size, learning_rate=config.learning_rate)
+    training = LanguageModelConfig(batch_size=config.batch_size, learning_rate=config.learning_rate, muon=config.muon)
     if steps is None:
         steps = _steps_in(minutes * 60, model, tokenizer, training, seed)
     documents = generate_documents(seed, steps * config.batch_size)
     report(f"{steps} steps, {len(documents):,} documents, generated in {time.time() - started:.0f} s")
 
     held_out = {kind: load_corpus("heldout", kind)[: config.held_out_documents] for kind in KINDS}
-    training = LanguageModelConfig(
-        steps=steps,
-        batch_size=config.batch_size,
-        learning_rate=config.learning_rate,
-        evaluate_every=max(1, steps // 10),
-    )
+    training = replace(training, steps=steps, evaluate_every=max(1, steps // 10))
     every = max(1, steps // 50)
 
     def evaluate() -> dict:
@@ -143,7 +139,7 @@ def pretrain(
         seed=seed,
     )
     summary = {
-        "command": f"python -m rlhf_lab.training.pretrain --seed {seed} --steps {steps}",
+        "command": command_for(config, seed, steps),
         "seed": seed,
         "steps": steps,
         "finished_steps": result.last["step"],
@@ -166,6 +162,16 @@ def pretrain(
     return summary
 
 
+def command_for(config: PretrainConfig, seed: int, steps: int) -> str:
+    """The command that does the same again, with every setting that the command line has."""
+    return (
+        f"python -m rlhf_lab.training.pretrain --seed {seed} --steps {steps} --vocabulary {config.vocab_size}"
+        f" --layers {config.layers} --width {config.width} --heads {config.heads} --batch-size {config.batch_size}"
+        f" --learning-rate {config.learning_rate:g} --temperature {config.temperature:g}"
+        + (" --muon" if config.muon else "")
+    )
+
+
 def sharpen(model, temperature: float) -> None:
     """Divide all of a model's logits by `temperature`, for good, by scaling its last layer norm.
 
@@ -181,7 +187,7 @@ def sharpen(model, temperature: float) -> None:
 
 def _steps_in(seconds: float, model, tokenizer, config: LanguageModelConfig, seed: int, trial: int = 12) -> int:
     """How many steps fit into a time on this machine, measured on a copy of the model (the first two left out)."""
-    trial_config = LanguageModelConfig(steps=trial, batch_size=config.batch_size)
+    trial_config = replace(config, steps=trial)
     copy = clone(model).requires_grad_(True)
     documents = generate_documents(seed, trial * config.batch_size)
     result = train_language_model(copy, tokenizer, documents, trial_config, generator=random_generator(seed))
@@ -200,6 +206,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--heads", type=int, default=PretrainConfig.heads)
     parser.add_argument("--vocabulary", type=int, default=PretrainConfig.vocab_size)
     parser.add_argument("--learning-rate", type=float, default=PretrainConfig.learning_rate)
+    parser.add_argument("--muon", action="store_true", help="train the blocks' matrices with Muon")
     parser.add_argument("--batch-size", type=int, default=PretrainConfig.batch_size)
     parser.add_argument("--temperature", type=float, default=PretrainConfig.temperature, help="see `sharpen`")
     parser.add_argument("--threads", type=int, help="CPU threads (default: as many as torch takes)")
@@ -214,6 +221,7 @@ def main(arguments: list[str] | None = None) -> None:
         width=options.width,
         heads=options.heads,
         learning_rate=options.learning_rate,
+        muon=options.muon,
         batch_size=options.batch_size,
         temperature=options.temperature,
     )

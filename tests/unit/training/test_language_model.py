@@ -102,8 +102,9 @@ def test_sft_learns_the_completion_and_its_end_and_nothing_else(fresh, tokenizer
     assert completion_only < 0.2 < held_out_loss(model, tokenizer, document) < before + 3
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(fresh, tokenizer, tmp_path):
-    config = LanguageModelConfig(steps=9, batch_size=5, checkpoint_every=2)
+@pytest.mark.parametrize("muon", [False, True])
+def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(fresh, tokenizer, tmp_path, muon):
+    config = LanguageModelConfig(steps=9, batch_size=5, checkpoint_every=2, muon=muon)
     whole = fresh()
     full = train_language_model(whole, tokenizer, DOCUMENTS, config, generator=seeded(1))
 

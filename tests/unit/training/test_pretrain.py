@@ -5,7 +5,7 @@ import json
 import pytest
 
 from rlhf_lab.models import load_language_model
-from rlhf_lab.training.pretrain import PretrainConfig, generate_documents, main, pretrain
+from rlhf_lab.training.pretrain import PretrainConfig, command_for, generate_documents, main, pretrain
 from rlhf_lab.training.quality import measure_quality
 from rlhf_lab.world import KINDS, split_of
 
@@ -41,7 +41,9 @@ def test_pretraining_writes_a_model_with_its_report(tmp_path):
     summary = pretrain(tmp_path / "a", seed=3, steps=3, config=TINY, report=lines.append)
     assert json.loads((tmp_path / "a" / "training.json").read_text()) == json.loads(json.dumps(summary))
     assert summary["steps"] == summary["finished_steps"] == 3 and summary["documents"] == 12
-    assert "--seed 3 --steps 3" in summary["command"]
+    command = summary["command"]
+    assert "--seed 3 --steps 3 --vocabulary 1000 --layers 1 --width 16 --heads 1 --batch-size 4" in command
+    assert "--muon" in command_for(PretrainConfig(muon=True), seed=0, steps=1) and "--muon" not in command
     assert set(summary["quality"]) == set(KINDS) and lines
     needed = {"well_formed", "well_formed_interval", "ended", "copied", "distinct", "tokens", "prompts"}
     assert all(needed <= set(q) and q["prompts"] == 3 for q in summary["quality"].values())
