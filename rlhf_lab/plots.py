@@ -96,7 +96,7 @@ class LiveChart:
                     self._line(axis, steps, values, name.replace("_", " "))
             axis.set_title(title)
             axis.set_xlabel(self.x)
-            if len(names) > 1:
+            if len(names) > 1 and axis.lines:  # nothing may have been measured yet
                 axis.legend()
         figure.suptitle(self._progress(), x=0.01, ha="left", fontsize=9, family="monospace", color="#555555")
         if self.handle is None:
