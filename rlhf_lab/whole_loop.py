@@ -20,15 +20,16 @@ from rlhf_lab.models import clone
 from rlhf_lab.sampling import Rollout, sample
 from rlhf_lab.training.algorithms import PPO
 from rlhf_lab.training.policy_gradient import PolicyGradientConfig, PolicyResult, train_policy
-from rlhf_lab.world import SCORERS, load_corpus, load_prompts
+from rlhf_lab.world import SCORERS, decent, load_corpus, load_prompts
 
 # What the reward model may find a person to care about. Each is a reading of the text, not a judgement of it.
 ASPECTS = ("tone", "politeness", "specificity", "length", "food", "weather", "people", "animals")
 # How the policy is trained: under a minute on two idle cores.
 TRAINING = PolicyGradientConfig(
-    steps=30, batch_size=96, max_new_tokens=80, learning_rate=5e-4, kl_coefficient=0.1, samples_shown=1
+    steps=32, batch_size=64, max_new_tokens=80, learning_rate=8e-4, kl_coefficient=0.12, samples_shown=1
 )
-PASSES = PPO(epochs=1, minibatches=3)  # a second pass over the same samples takes longer than it brings
+# lam = 1: the reward comes at the end, and the first tokens, which decide what a review is about, need their share.
+PASSES = PPO(epochs=1, minibatches=2, lam=1.0)  # a second pass over the same samples takes longer than it brings
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class WholeLoop:
     """Settings of the first notebook. The defaults take about a minute on two cores."""
 
     questions: int = 16  # comparisons asked for
-    fit_texts: int = 2000  # unrated texts that the aspects are fitted to
+    fit_texts: int = 4000  # unrated texts that the aspects are fitted to
     pool_prompts: int = 96  # prompts that questions may be about
     pool_samples: int = 4  # completions of each that the starting model writes
     max_new_tokens: int = 80  # a completion is cut there
@@ -44,11 +45,11 @@ class WholeLoop:
     seed: int = 0  # of everything random in it
 
 
-def fit_reader(model: nn.Module, tokenizer, settings: WholeLoop = WholeLoop()) -> AspectReader:
+def fit_reader(tokenizer, settings: WholeLoop = WholeLoop()) -> AspectReader:
     """Fit the aspect reader to reviews of the corpus, which nobody rated."""
     documents = load_corpus("train", "review")[: settings.fit_texts]
     texts = Rollout.from_texts(tokenizer, [d.prompt for d in documents], [d.completion for d in documents])
-    return AspectReader(model, {name: SCORERS[name] for name in ASPECTS}).fit(texts)
+    return AspectReader(len(tokenizer), {name: SCORERS[name] for name in ASPECTS}).fit(texts)
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Questions:
 
 
 def write_questions(model: nn.Module, tokenizer, reader: AspectReader, settings: WholeLoop = WholeLoop()) -> Questions:
-    """Let the model write several reviews of each of a few places, and pair those of the same place."""
+    """Let the model write several reviews of each of a few places, and pair the sound ones of the same place."""
     generator = torch.Generator().manual_seed(settings.seed)
     prompts = load_prompts("train", "review")[: settings.pool_prompts]
     n = settings.pool_samples
@@ -74,11 +75,13 @@ def write_questions(model: nn.Module, tokenizer, reader: AspectReader, settings:
         generator=generator,
     )
     values = reader(rollout)
+    # An answer about a broken sentence would tell about the sentence, not about the taste.
+    fit = [decent(prompt, text) for prompt, text in zip(rollout.prompts, rollout.texts, strict=True)]
     items, aspects = {}, {}
     for start in range(0, len(rollout), n):
         for i in range(start, start + n):
             for j in range(i + 1, start + n):
-                if rollout.texts[i] == rollout.texts[j]:
+                if rollout.texts[i] == rollout.texts[j] or not (fit[i] and fit[j]):
                     continue
                 item = compare_item(rollout.prompts[i], rollout.texts[i], rollout.texts[j], policies=("start", "start"))
                 items[item.item_id] = item

@@ -39,7 +39,7 @@ def play(taste_name: str, seed: int) -> dict:
     taste = TASTES[taste_name]
 
     started = time.perf_counter()
-    reader = fit_reader(model, tokenizer, settings)
+    reader = fit_reader(tokenizer, settings)
     questions = write_questions(model, tokenizer, reader, settings)
     prepared = time.perf_counter() - started
     with tempfile.TemporaryDirectory() as folder:
@@ -54,9 +54,7 @@ def play(taste_name: str, seed: int) -> dict:
 
     prompts = load_prompts("heldout", "review")[:COMPARISONS]
     before = sample(model, tokenizer, prompts, max_new_tokens=settings.max_new_tokens, generator=_generator(seed, 1))
-    after = sample(
-        policy, tokenizer, prompts, max_new_tokens=settings.max_new_tokens, generator=_generator(seed, 2)
-    )
+    after = sample(policy, tokenizer, prompts, max_new_tokens=settings.max_new_tokens, generator=_generator(seed, 2))
     rate = win_rate_by(taste.utility, prompts, after.texts, before.texts)
     return {
         "taste": taste_name,
@@ -101,7 +99,7 @@ def summarise(runs: list[dict]) -> dict:
         "answers": runs[0]["answers"],
         "comparisons": COMPARISONS * len({run["seed"] for run in runs}),
         "seeds": len({run["seed"] for run in runs}),
-        "threads": torch.get_num_threads(),
+        "threads": 1,
         "mean_win_rate": round(statistics.mean(row["win_rate"] for row in rows), 4),
         "slowest_training": max(run["seconds_training"] for run in runs),
         "tastes": rows,

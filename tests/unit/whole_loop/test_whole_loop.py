@@ -17,7 +17,7 @@ SETTINGS = WholeLoop(questions=8, fit_texts=400, pool_prompts=24, pool_samples=3
 @pytest.fixture(scope="module")
 def stage():
     model, tokenizer = load_language_model("tiny")
-    reader = fit_reader(model, tokenizer, SETTINGS)
+    reader = fit_reader(tokenizer, SETTINGS)
     return model, tokenizer, reader, write_questions(model, tokenizer, reader, SETTINGS)
 
 
@@ -58,8 +58,7 @@ def test_reward_points_where_the_taste_points(stage, tmp_path, taste, aspect, si
     weights, _ = posterior.weights()
     assert ASPECTS[int(np.abs(weights).argmax())] == aspect
     assert np.sign(weights[ASPECTS.index(aspect)]) == sign
-    scores = reward(questions.rollout)
-    assert abs(float(scores.mean())) < 1e-4 and abs(float(scores.std()) - 1) < 1e-3
+    assert float(reward(questions.rollout).std()) > 0.9  # standardised, less what repetition costs
 
 
 class NeverDecides:
