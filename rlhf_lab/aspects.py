@@ -86,7 +86,7 @@ class AspectReader:
 
 
 def repeated_share(rollout: Rollout, n: int = 3) -> Tensor:
-    """Share of a completion's runs of n tokens that stood in it before, (B,): 0 for a text that never repeats itself."""
+    """Share of a completion's runs of n tokens that stood in it before, (B,); 0 where nothing is said twice."""
     shares = []
     for row, length in zip(rollout.completion_ids.tolist(), rollout.lengths.tolist(), strict=True):
         runs = [tuple(row[i : i + n]) for i in range(length - n + 1)]
@@ -103,7 +103,7 @@ class AspectReward:
     """
 
     DISLIKE_OF_REPETITION = 10.0  # what a text loses that only repeats itself, in standard deviations
-    ENOUGH = 2.5  # rewards level off there, in standard deviations: what is far beyond all rated texts is a guess
+    ENOUGH = 2.0  # rewards level off there, in standard deviations: what is far beyond all rated texts is a guess
 
     def __init__(self, reader: AspectReader, posterior: PreferencePosterior, reference: Rollout):
         weights, _ = posterior.weights()

@@ -26,7 +26,7 @@ from rlhf_lab.world import SCORERS, decent, load_corpus, load_prompts
 ASPECTS = ("tone", "politeness", "specificity", "length", "food", "weather", "people", "animals")
 # How the policy is trained: under a minute on two idle cores.
 TRAINING = PolicyGradientConfig(
-    steps=32, batch_size=64, max_new_tokens=80, learning_rate=8e-4, kl_coefficient=0.12, samples_shown=1
+    steps=32, batch_size=64, max_new_tokens=80, learning_rate=8e-4, kl_coefficient=0.2, samples_shown=1
 )
 # lam = 1: the reward comes at the end, and the first tokens, which decide what a review is about, need their share.
 PASSES = PPO(epochs=1, minibatches=2, lam=1.0)  # a second pass over the same samples takes longer than it brings
