@@ -85,7 +85,7 @@ class AspectReader:
         return ((text_features(rollout, self.vocabulary) - self.mean) @ self.weight).float()
 
 
-def repeated_share(rollout: Rollout, n: int = 3) -> Tensor:
+def repeated_share(rollout: Rollout, n: int = 5) -> Tensor:
     """Share of a completion's runs of n tokens that stood in it before, (B,); 0 where nothing is said twice."""
     shares = []
     for row, length in zip(rollout.completion_ids.tolist(), rollout.lengths.tolist(), strict=True):

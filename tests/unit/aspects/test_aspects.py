@@ -60,7 +60,7 @@ def test_reader_finds_what_is_there_and_not_what_is_not(world):
 def test_repetition_is_the_share_of_runs_that_stood_before(world):
     tokenizer, _ = world
     texts = [" the goose ate a warm plum", " goose goose goose goose goose", " hat"]
-    shares = repeated_share(Rollout.from_texts(tokenizer, ["Review:"] * 3, texts, ended=False))
+    shares = repeated_share(Rollout.from_texts(tokenizer, ["Review:"] * 3, texts, ended=False), n=3)
     assert shares.tolist() == pytest.approx([0.0, 2 / 3, 0.0])
 
 
