@@ -5,7 +5,7 @@ that the panel drives, with random mistakes; then the notebook's own reward mode
 judges, blind and on held-out prompts, the trained model against the starting model. The judge is the taste
 itself, without its mistakes.
 
-    python tests/benchmarks/tastes.py                         every taste, three seeds, about half an hour
+    python tests/benchmarks/tastes.py                         every taste, three seeds, about a quarter of an hour
     python tests/benchmarks/tastes.py --tastes food --seeds 1
 
 Writes the table that notebook 00 and the README show, data/results/tastes.json, with --write.

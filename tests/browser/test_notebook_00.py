@@ -28,6 +28,9 @@ def notebook(lab):
 def test_run_all_without_a_click_says_who_answered(notebook):
     assert "Using 16 comparisons, all by the simulated rater" in notebook.printed()
     assert "Rate more above" in notebook.printed()
+    notebook.panel().scroll_into_view_if_needed()
+    notebook.page.wait_for_timeout(1000)  # the page draws its cells as they come into view
+    notebook.screenshot("notebook-00")
     notebook.screenshot("notebook-00-panel", notebook.panel())
 
 

@@ -44,6 +44,14 @@ def test_cells_fit_a_screen(page):
     assert not long, long[0]
 
 
+def test_prose_is_prose(page):
+    """Text whose every line begins with a hash is a comment that was meant to be text: it would all be headings."""
+    _, notebook = page
+    for cell in (c for c in notebook["cells"] if c["cell_type"] == "markdown"):
+        lines = [line for line in "".join(cell["source"]).splitlines() if line.strip()]
+        assert len(lines) < 2 or not all(line.startswith("#") for line in lines), lines[:2]
+
+
 def test_page_knows_no_machine(page):
     """No absolute path and no host name of the machine it ran on."""
     path, _ = page
