@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from rlhf_lab.feedback import Item, Record, compare_item
+from rlhf_lab.feedback import Item, Record, compare_item, effective
 
 
 @dataclass(frozen=True)
@@ -114,9 +114,12 @@ def blind_items(
 
 
 def win_rate_from_records(records: Iterable[Record], contender: str = "after", confidence: float = 0.95) -> WinRate:
-    """Win rate of the policy named `contender` from comparison records; "both bad" counts as a tie."""
+    """Win rate of the policy named `contender` from comparison records; "both bad" counts as a tie.
+
+    Events work as well as records: what was taken back does not count.
+    """
     outcomes = []
-    for record in records:
+    for record in effective(records):
         if record.winner is None:
             continue
         policies = {candidate.id: candidate.policy for candidate in record.candidates}

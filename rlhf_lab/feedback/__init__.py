@@ -15,7 +15,7 @@ from rlhf_lab.feedback.errors import (
 )
 from rlhf_lab.feedback.files import read_records, write_records
 from rlhf_lab.feedback.gather import Gathered, gather
-from rlhf_lab.feedback.pairs import PreferencePair, TiedPair, Wins, count_wins, preference_pairs, tied_pairs
+from rlhf_lab.feedback.pairs import PreferencePair, TiedPair, preference_pairs, tied_pairs
 from rlhf_lab.feedback.raters import Rater, ReplayRater, compare_value, rate_with, rater_name
 from rlhf_lab.feedback.records import Candidate, Item, Record, compare_item, effective
 from rlhf_lab.feedback.session import AdaptiveQueue, RatingSession, View
@@ -40,10 +40,8 @@ __all__ = [
     "StoreError",
     "TiedPair",
     "View",
-    "Wins",
     "compare_item",
     "compare_value",
-    "count_wins",
     "effective",
     "gather",
     "preference_pairs",

@@ -31,21 +31,6 @@ class TiedPair:
     both_bad: bool = False  # neither was any good
 
 
-@dataclass(frozen=True)
-class Wins:
-    """How often one policy's text was preferred to another's."""
-
-    wins: int
-    losses: int
-    ties: int  # "tie" and "both bad"
-
-    @property
-    def rate(self) -> float:
-        """Share of wins, a tie counting half; 0.5 where nothing was compared."""
-        total = self.wins + self.losses + self.ties
-        return (self.wins + self.ties / 2) / total if total else 0.5
-
-
 def preference_pairs(records: Iterable[Record]) -> list[PreferencePair]:
     """The pairs that comparisons say something about, in the order they were made.
 
@@ -70,21 +55,6 @@ def tied_pairs(records: Iterable[Record]) -> list[TiedPair]:
                  both_bad=record.winner == "both_bad")
         for record in _comparisons(records) if record.winner in ("tie", "both_bad")
     ]
-
-
-def count_wins(records: Iterable[Record], policy: str, against: str) -> Wins:
-    """How `policy` fared in the comparisons between it and `against` (names as in Candidate.policy)."""
-    wins = losses = ties = 0
-    for record in _comparisons(records):
-        if {candidate.policy for candidate in record.candidates} != {policy, against}:
-            continue
-        if record.winner in ("tie", "both_bad"):
-            ties += 1
-        elif record.candidate(record.winner).policy == policy:
-            wins += 1
-        else:
-            losses += 1
-    return Wins(wins, losses, ties)
 
 
 def _comparisons(records: Iterable[Record]) -> list[Record]:
