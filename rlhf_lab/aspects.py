@@ -13,9 +13,8 @@ it finds out where: the reward then rises and the text does not get better. Coun
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -58,13 +57,11 @@ class AspectReader:
         flat = [name for name, sd in zip(self.names, truth.std(0), strict=True) if sd < 1e-8]
         if flat:
             raise ValueError(f"The aspects {flat} are the same in every text, so nothing can be learnt about them.")
-        self.truth_mean, self.truth_sd = truth.mean(0), truth.std(0)
-        targets = (truth - self.truth_mean) / self.truth_sd
+        targets = (truth - truth.mean(0)) / truth.std(0)
         features = text_features(rollout, self.vocabulary)
         self.mean = features.mean(0)
         x = features - self.mean
         held_out = len(rollout) // 5
-        self.r2 = {}
         weight = _ridge(x[:-held_out], targets[:-held_out], ridge)
         residual = targets[-held_out:] - x[-held_out:] @ weight
         share = 1 - residual.var(0) / targets[-held_out:].var(0)
@@ -131,8 +128,3 @@ def _ridge(x: Tensor, y: Tensor, strength: float) -> Tensor:
     weight = torch.zeros(x.shape[1], y.shape[1], dtype=x.dtype, device=x.device)
     weight[used] = torch.linalg.solve(gram, x_used.T @ y / len(x))
     return weight
-
-
-def aspects_by_id(ids: Sequence[str], aspects: Tensor) -> dict[str, np.ndarray]:
-    """Candidate id -> (K,) aspects as numpy, for the question queue, which runs where torch must not."""
-    return dict(zip(ids, aspects.double().cpu().numpy(), strict=True))

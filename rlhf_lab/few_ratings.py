@@ -91,25 +91,27 @@ class PreferencePosterior:
             raise ValueError("An aspect is NaN or infinite: one of the rated texts could not be read.")
         precision = 1.0 / self.prior_sd**2  # (H, K)
         w = np.tile(self.prior_mean, (len(self.hypotheses), 1))  # (H, K)
+
+        def curvature(p: np.ndarray) -> np.ndarray:
+            """Minus the Hessian of the log posterior, (H, K, K), where the outcomes have probabilities p (H, N)."""
+            return np.einsum("hn,nk,nl->hkl", p * (1 - p), x, x) + precision[:, :, None] * np.eye(len(self.names))
+
         for _ in range(100):  # Newton's method; the objective is concave, so a few steps do
             p = _sigmoid(w @ x.T)  # (H, N)
             gradient = (y - p) @ x - precision * (w - self.prior_mean)
-            hessian = np.einsum("hn,nk,nl->hkl", p * (1 - p), x, x) + precision[:, :, None] * np.eye(len(self.names))
-            step = np.linalg.solve(hessian, gradient[..., None])[..., 0]
+            step = np.linalg.solve(curvature(p), gradient[..., None])[..., 0]
             # Far from the optimum a full step can overshoot: bound each to one slab.
             w += step * np.minimum(1.0, self.prior.slab / np.maximum(np.abs(step).max(1, keepdims=True), 1e-12))
             if np.abs(step).max() < 1e-8:
                 break
-        p = _sigmoid(w @ x.T)
-        hessian = np.einsum("hn,nk,nl->hkl", p * (1 - p), x, x) + precision[:, :, None] * np.eye(len(self.names))
         logits = w @ x.T
+        hessian = curvature(_sigmoid(logits))
         log_likelihood = (y * _log_sigmoid(logits) + (1 - y) * _log_sigmoid(-logits)).sum(1)
         log_prior_density = -0.5 * (precision * (w - self.prior_mean) ** 2).sum(1) + 0.5 * np.log(precision).sum(1)
         evidence = log_likelihood + log_prior_density - 0.5 * np.linalg.slogdet(hessian)[1]
         self.log_weight = evidence + self.log_prior
         self.log_weight -= np.logaddexp.reduce(self.log_weight)
         self.mean, self.covariance = w, np.linalg.inv(hessian)
-        self.answers = len(y)
         return self
 
     def weights(self) -> tuple[np.ndarray, np.ndarray]:

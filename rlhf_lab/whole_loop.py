@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from rlhf_lab.aspects import AspectReader, AspectReward, aspects_by_id
+from rlhf_lab.aspects import AspectReader, AspectReward
 from rlhf_lab.feedback import Item, Record, compare_item
 from rlhf_lab.few_ratings import InformativeQueue, PreferencePosterior, SparsePrior, fit_to_ratings
 from rlhf_lab.models import clone
@@ -74,7 +74,7 @@ def write_questions(model: nn.Module, tokenizer, reader: AspectReader, settings:
         max_new_tokens=settings.max_new_tokens,
         generator=generator,
     )
-    values = reader(rollout)
+    values = reader(rollout).double().cpu().numpy()  # (B, K): the queue runs where torch must not
     # An answer about a broken sentence would tell about the sentence, not about the taste.
     fit = [decent(prompt, text) for prompt, text in zip(rollout.prompts, rollout.texts, strict=True)]
     items, aspects = {}, {}
@@ -85,8 +85,8 @@ def write_questions(model: nn.Module, tokenizer, reader: AspectReader, settings:
                     continue
                 item = compare_item(rollout.prompts[i], rollout.texts[i], rollout.texts[j], policies=("start", "start"))
                 items[item.item_id] = item
-                ids = [candidate.id for candidate in item.candidates]
-                aspects |= aspects_by_id(ids, values[[i, j]])
+                for candidate, row in zip(item.candidates, (i, j), strict=True):
+                    aspects[candidate.id] = values[row]
     posterior = PreferencePosterior(reader.names, settings.prior)
     queue = InformativeQueue(list(items.values()), aspects, posterior, settings.questions, settings.seed)
     return Questions(rollout, tuple(items.values()), aspects, queue)

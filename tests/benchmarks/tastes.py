@@ -99,7 +99,7 @@ def summarise(runs: list[dict]) -> dict:
         "answers": runs[0]["answers"],
         "comparisons": COMPARISONS * len({run["seed"] for run in runs}),
         "seeds": len({run["seed"] for run in runs}),
-        "threads": 1,
+        "threads": torch.get_num_threads(),
         "mean_win_rate": round(statistics.mean(row["win_rate"] for row in rows), 4),
         "slowest_training": max(run["seconds_training"] for run in runs),
         "tastes": rows,

@@ -22,7 +22,7 @@ ALLOWED = {
     "models": LOWEST | {"tokens"},
     "sampling": LOWEST | {"tokens", "models"},
     "few_ratings": {"feedback"},
-    "aspects": {"few_ratings", "models", "sampling"},
+    "aspects": {"few_ratings", "sampling"},
     "evaluation": {"feedback", "sampling", "models", "world"},
     "training": LOWEST | {"world", "tokens", "models", "sampling", "losses", "advantages", "evaluation"},
     "whole_loop": {"world", "feedback", "few_ratings", "aspects", "models", "sampling", "training"},
