@@ -22,11 +22,12 @@ from rlhf_lab.training.algorithms import PPO
 from rlhf_lab.training.policy_gradient import PolicyGradientConfig, PolicyResult, train_policy
 from rlhf_lab.world import SCORERS, decent, load_corpus, load_prompts
 
+LONGEST_REVIEW = 80  # tokens; a review is cut there
 # What the reward model may find a person to care about. Each is a reading of the text, not a judgement of it.
 ASPECTS = ("tone", "politeness", "specificity", "length", "food", "weather", "people", "animals")
 # How the policy is trained: under a minute on two idle cores.
 TRAINING = PolicyGradientConfig(
-    steps=32, batch_size=64, max_new_tokens=80, learning_rate=8e-4, kl_coefficient=0.2, samples_shown=1
+    steps=32, batch_size=64, max_new_tokens=LONGEST_REVIEW, learning_rate=8e-4, kl_coefficient=0.2, samples_shown=1
 )
 # lam = 1: the reward comes at the end, and the first tokens, which decide what a review is about, need their share.
 PASSES = PPO(epochs=1, minibatches=2, lam=1.0)  # a second pass over the same samples takes longer than it brings
@@ -40,7 +41,6 @@ class WholeLoop:
     fit_texts: int = 4000  # unrated texts that the aspects are fitted to
     pool_prompts: int = 96  # prompts that questions may be about
     pool_samples: int = 4  # completions of each that the starting model writes
-    max_new_tokens: int = 80  # a completion is cut there
     prior: SparsePrior = field(default_factory=SparsePrior)  # what is believed of a person before the first answer
     seed: int = 0  # of everything random in it
 
@@ -71,7 +71,7 @@ def write_questions(model: nn.Module, tokenizer, reader: AspectReader, settings:
         model,
         tokenizer,
         [prompt for prompt in prompts for _ in range(n)],
-        max_new_tokens=settings.max_new_tokens,
+        max_new_tokens=LONGEST_REVIEW,
         generator=generator,
     )
     values = reader(rollout).double().cpu().numpy()  # (B, K): the queue runs where torch must not

@@ -49,12 +49,12 @@ class PretrainConfig:
     temperature: float = 0.52  # the finished model's logits are divided by this, for good: see `sharpen`
     held_out_documents: int = 256  # of each kind, for the held-out loss
     quality_prompts: int = 500  # held-out prompts of each kind for the quality report
-    # Share of each kind among the training documents
+    # Share of each kind among the training documents; reviews are the longest and the most varied
     mixture: tuple[tuple[str, float], ...] = (
-        ("review", 0.3),
-        ("conversation", 0.25),
+        ("review", 0.4),
+        ("conversation", 0.2),
         ("translation", 0.2),
-        ("story", 0.25),
+        ("story", 0.2),
     )
 
 

@@ -25,7 +25,7 @@ from rlhf_lab.feedback import FeedbackStore, RatingSession, rate_with
 from rlhf_lab.models import load_language_model
 from rlhf_lab.paths import data_dir
 from rlhf_lab.sampling import sample
-from rlhf_lab.whole_loop import WholeLoop, fit_reader, fit_reward, improve, write_questions
+from rlhf_lab.whole_loop import LONGEST_REVIEW, WholeLoop, fit_reader, fit_reward, improve, write_questions
 from rlhf_lab.world import TASTES, SimulatedRater, load_prompts, well_formed
 
 COMPARISONS = 200  # held-out prompts, one comparison each, a run
@@ -53,8 +53,8 @@ def play(taste_name: str, seed: int) -> dict:
     trained = time.perf_counter() - started
 
     prompts = load_prompts("heldout", "review")[:COMPARISONS]
-    before = sample(model, tokenizer, prompts, max_new_tokens=settings.max_new_tokens, generator=_generator(seed, 1))
-    after = sample(policy, tokenizer, prompts, max_new_tokens=settings.max_new_tokens, generator=_generator(seed, 2))
+    before = sample(model, tokenizer, prompts, max_new_tokens=LONGEST_REVIEW, generator=_generator(seed, 1))
+    after = sample(policy, tokenizer, prompts, max_new_tokens=LONGEST_REVIEW, generator=_generator(seed, 2))
     rate = win_rate_by(taste.utility, prompts, after.texts, before.texts)
     return {
         "taste": taste_name,
