@@ -16,8 +16,16 @@ from rlhf_lab.feedback.errors import (
 from rlhf_lab.feedback.files import read_records, write_records
 from rlhf_lab.feedback.gather import Gathered, gather
 from rlhf_lab.feedback.pairs import PreferencePair, TiedPair, preference_pairs, tied_pairs
-from rlhf_lab.feedback.raters import Rater, ReplayRater, compare_value, rate_with, rater_name
-from rlhf_lab.feedback.records import Candidate, Item, Record, compare_item, effective
+from rlhf_lab.feedback.raters import (
+    Rater,
+    ReplayRater,
+    compare_value,
+    edit_value,
+    rank_value,
+    rate_with,
+    rater_name,
+)
+from rlhf_lab.feedback.records import Candidate, Item, Record, compare_item, effective, question
 from rlhf_lab.feedback.session import AdaptiveQueue, RatingSession, View
 from rlhf_lab.feedback.store import FeedbackStore
 
@@ -42,9 +50,12 @@ __all__ = [
     "View",
     "compare_item",
     "compare_value",
+    "edit_value",
     "effective",
     "gather",
     "preference_pairs",
+    "question",
+    "rank_value",
     "rate_with",
     "rater_name",
     "read_records",

@@ -1,36 +1,52 @@
 """Raters that are no person, answering through the same door as one.
 
-A rater is anything with `compare(prompt, left, right)` that gives "left", "right", "tie" or "both_bad". It
-sees what a person would see: the prompt and two texts in display order, and nothing about who wrote them.
+A rater has a method for each kind of question that it answers, named like the kind:
+
+    compare(prompt, left, right)   "left", "right", "tie" or "both_bad"; or a pair of "left" or "right" and a
+                                   strength: 1 (slightly better), 2 (clearly), 3 (much)
+    score(prompt, text)            {axis: whole number}
+    label(prompt, text)            [tag, ...], empty for none of them
+    rank(prompt, texts)            [[0], [2, 1]]: places in `texts`, best first, ties together
+    edit(prompt, text)             the text rewritten
+
+It sees what a person would see: the prompt and the texts in display order, and nothing about who wrote them.
+NoAnswerError says that it has no answer to this question.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from rlhf_lab.feedback.errors import FeedbackError, NoAnswerError
 from rlhf_lab.feedback.files import read_records
-from rlhf_lab.feedback.records import Item, Record, effective
+from rlhf_lab.feedback.records import VERDICTS, Item, Record, effective
 from rlhf_lab.feedback.session import RatingSession, View
 
 
 class Rater(Protocol):
-    """Anything that can compare two completions."""
+    """Anything that can compare two completions; other kinds of questions as in the module's docstring."""
 
-    def compare(self, prompt: str, left: str, right: str) -> str:
-        """Which text is better: "left", "right", "tie" or "both_bad"."""
+    def compare(self, prompt: str, left: str, right: str) -> str | tuple[str, int]:
+        """Which text is better: "left", "right", "tie" or "both_bad"; with a strength, if it likes."""
 
 
-def rate_with(session: RatingSession, rater: Rater, limit: int | None = None) -> int:
+def rate_with(session: RatingSession, rater: Any, limit: int | None = None) -> int:
     """Let a rater answer until the questions run out, or `limit` answers are given; gives their number.
 
     A question that the rater has no answer to (NoAnswerError) is skipped. The session must say who answers:
     one whose source is "human" is refused, so that no machine's answer is ever taken for a person's.
+    FeedbackError also where the rater does not answer this kind of question, or answers what makes no sense.
     """
     if session.source == "human":
         raise FeedbackError(
             "This session records a person's answers. For a rater make one with source='simulated' (or 'replay',"
             " 'model') and a rater_id of its own, for example with session.sibling(...)."
+        )
+    ask = getattr(rater, session.kind, None)
+    if not callable(ask):
+        raise FeedbackError(
+            f"The rater {rater_name(rater)!r} does not answer questions of kind {session.kind!r}: it has no method"
+            f" of that name. Take another rater, or a session of another kind."
         )
     answered = 0
     while limit is None or answered < limit:
@@ -39,26 +55,62 @@ def rate_with(session: RatingSession, rater: Rater, limit: int | None = None) ->
             raise FeedbackError(view.problem)
         if view.state == "done":
             break
-        left, right = view.options
         try:
-            verdict = rater.compare(view.prompt, left.text, right.text)
+            value = _asked(session.kind, ask, view)
         except NoAnswerError:
             session.skip(view.turn, input_method="rater")
             continue
-        answered += session.answer(compare_value(view, verdict), view.turn, input_method="rater")
+        answered += session.answer(value, view.turn, input_method="rater")
     return answered
 
 
-def compare_value(view: View, verdict: str) -> dict[str, str]:
-    """A verdict about the screen ("left", "right", "tie", "both_bad") as a canonical answer."""
-    if verdict in ("left", "right"):
-        return {"winner": view.options[verdict == "right"].id}
-    if verdict in ("tie", "both_bad"):
-        return {"winner": verdict}
-    raise FeedbackError(f"A comparison is answered with left, right, tie or both_bad; got {verdict!r}.")
+def _asked(kind: str, ask: Any, view: View) -> Any:
+    """What the rater says to the question on the screen, as a canonical answer."""
+    texts = [option.text for option in view.options]
+    if kind == "compare":
+        said = ask(view.prompt, *texts)
+        return compare_value(view, *said) if isinstance(said, tuple | list) else compare_value(view, said)
+    if kind == "rank":
+        return rank_value(view, ask(view.prompt, texts))
+    said = ask(view.prompt, *texts)
+    return edit_value(view, said) if kind == "edit" else dict(said) if isinstance(said, Mapping) else said
 
 
-def rater_name(rater: Rater) -> str:
+def compare_value(view: View, verdict: str, strength: int | None = None) -> dict[str, Any]:
+    """A verdict about the screen ("left", "right", "tie", "both_bad") as a canonical answer.
+
+    strength: how much better, 1 (slightly), 2 (clearly) or 3 (much); only with "left" or "right".
+    """
+    if verdict not in ("left", "right", *VERDICTS):
+        raise FeedbackError(f"A comparison is answered with left, right, tie or both_bad; got {verdict!r}.")
+    if verdict in VERDICTS and strength is not None:
+        raise FeedbackError(f"Only a preference has a strength; got {verdict!r} with strength {strength!r}.")
+    winner = verdict if verdict in VERDICTS else view.options[verdict == "right"].id
+    return {"winner": winner} if strength is None else {"winner": winner, "strength": strength}
+
+
+def rank_value(view: View, tiers: Sequence[Sequence[int]]) -> list[list[str]]:
+    """A ranking of the texts on the screen by their places, best first, as a canonical answer.
+
+    [[2], [0, 1]]: the third from the left is best, the other two are equally good.
+    """
+    try:
+        places = [place for tier in tiers for place in tier]
+        if sorted(places) == list(range(len(view.options))):
+            return [[view.options[place].id for place in tier] for tier in tiers if len(tier)]
+    except TypeError:
+        pass
+    raise FeedbackError(
+        f"A ranking is a list of lists that names each of the places 0 to {len(view.options) - 1} once; got {tiers!r}."
+    )
+
+
+def edit_value(view: View, text: str) -> dict[str, str]:
+    """The rewritten text on the screen as a canonical answer."""
+    return {"base_id": view.options[0].id, "text": text}
+
+
+def rater_name(rater: Any) -> str:
     """What to call a rater in a sentence: its name, or that of its taste, or its type."""
     for owner in (rater, getattr(rater, "taste", None)):
         name = getattr(owner, "name", None)

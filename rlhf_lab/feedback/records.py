@@ -7,7 +7,8 @@ left or on the right is kept in `display_order` and never inside the answer.
 
 Five kinds of question share this form; `value` is what differs:
 
-    compare   {"winner": candidate id | "tie" | "both_bad"}
+    compare   {"winner": candidate id | "tie" | "both_bad"}, and with a winner, where it was asked for,
+              "strength": 1 (slightly better), 2 (clearly) or 3 (much)
     score     {axis: int, ...}
     label     [tag, ...]
     rank      [[best id, ...], [next id, ...], ...]      ids in one inner list are tied
@@ -30,6 +31,7 @@ KINDS = ("compare", "score", "label", "rank", "edit")
 SOURCES = ("human", "simulated", "replay", "gold", "model")
 STATUSES = ("submitted", "skipped", "discarded", "retracted")
 VERDICTS = ("tie", "both_bad")  # answers to a comparison that are no candidate's id
+STRENGTHS = (1, 2, 3)  # how much better the winner of a comparison is: slightly, clearly, much
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,40 @@ class Item:
         object.__setattr__(self, "candidates", _candidates(self.candidates, self.item_id))
 
 
+def question(
+    prompt: str,
+    texts: Sequence[str],
+    policies: Sequence[str] = (),
+    sampling: Mapping[str, Any] | None = None,
+    seeds: Sequence[int | None] = (),
+    is_gold: bool = False,
+) -> Item:
+    """A question about some completions of one prompt, with ids made from its content. It fits any kind.
+
+    texts: one to score, to label or to edit; two to compare; two or more to rank. policies and seeds: one for
+    each text, or none at all. The same texts always give the same ids, so answers are found again after a
+    restart; other texts give other ids, so an old answer is never mistaken for one about a new text.
+    """
+    if isinstance(texts, str):
+        raise RecordError("A question takes a list of texts; for a single one write [text].")
+    texts, policies, seeds = tuple(texts), tuple(policies) or ("",) * len(texts), tuple(seeds) or (None,) * len(texts)
+    if not len(texts) == len(policies) == len(seeds):
+        raise RecordError(
+            f"A question needs one policy and one seed for each text, or none; got {len(texts)} texts,"
+            f" {len(policies)} policies and {len(seeds)} seeds."
+        )
+    ids: list[str] = []
+    for policy, text in zip(policies, texts, strict=True):
+        same = _digest(policy, text)
+        twins = sum(taken.split("-")[0] == same for taken in ids)
+        ids.append(f"{same}-{twins + 1}" if twins else same)
+    candidates = tuple(
+        Candidate(each, text, policy, sampling or {}, seed)
+        for each, text, policy, seed in zip(ids, texts, policies, seeds, strict=True)
+    )
+    return Item(_digest(prompt, *ids), prompt, candidates, is_gold)
+
+
 def compare_item(
     prompt: str,
     first: str,
@@ -84,19 +120,8 @@ def compare_item(
     seeds: tuple[int | None, int | None] = (None, None),
     is_gold: bool = False,
 ) -> Item:
-    """A question "which of these two completions is better?", with ids made from its content.
-
-    The same texts always give the same ids, so answers are found again after a restart; other texts give
-    other ids, so an old answer is never mistaken for one about a new text.
-    """
-    first_id, second_id = (_digest(policy, text) for policy, text in zip(policies, (first, second), strict=True))
-    if first_id == second_id:
-        second_id += "-2"
-    candidates = (
-        Candidate(first_id, first, policies[0], sampling or {}, seeds[0]),
-        Candidate(second_id, second, policies[1], sampling or {}, seeds[1]),
-    )
-    return Item(_digest(prompt, first_id, second_id), prompt, candidates, is_gold)
+    """A question "which of these two completions is better?"; see `question`."""
+    return question(prompt, (first, second), policies, sampling, seeds, is_gold)
 
 
 @dataclass(frozen=True)
@@ -176,6 +201,11 @@ class Record:
         """Of a submitted comparison: the winner's id, "tie" or "both_bad"; of anything else None."""
         return self.value["winner"] if self.kind == "compare" and self.status == "submitted" else None
 
+    @property
+    def strength(self) -> int | None:
+        """Of a submitted comparison with a winner: how much better it is, one of STRENGTHS; None if nobody said."""
+        return self.value.get("strength") if self.winner is not None else None
+
     def candidate(self, candidate_id: str) -> Candidate:
         """The candidate with this id; RecordError if there is none."""
         for candidate in self.candidates:
@@ -246,10 +276,14 @@ def check_value(kind: str, value: Any, candidates: Sequence[Candidate]) -> Any:
 def _check_compare(value: Any, ids: list[str]) -> Any:
     if len(ids) != 2:
         raise RecordError(f"A comparison needs two candidates; got {len(ids)}.")
-    if not isinstance(value, dict) or set(value) != {"winner"} or value["winner"] not in (*ids, *VERDICTS):
-        raise RecordError(
-            f'The answer to a comparison is {{"winner": ...}} with one of {[*ids, *VERDICTS]}; got {value!r}.'
-        )
+    allowed = [*ids, *VERDICTS]
+    if not isinstance(value, dict) or set(value) - {"strength"} != {"winner"} or value["winner"] not in allowed:
+        raise RecordError(f'The answer to a comparison is {{"winner": ...}} with one of {allowed}; got {value!r}.')
+    if "strength" in value:
+        if not _is_int(value["strength"]) or value["strength"] not in STRENGTHS:
+            raise RecordError(f"The strength of a preference is 1 (slightly), 2 (clearly) or 3 (much); got {value!r}.")
+        if value["winner"] in VERDICTS:
+            raise RecordError(f"Only a preference has a strength, {value['winner']!r} has none; got {value!r}.")
     return value
 
 

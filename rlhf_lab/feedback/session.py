@@ -13,6 +13,7 @@ few methods. It keeps three promises.
 Methods may be called from any thread.
 """
 
+import math
 import random
 import threading
 import uuid
@@ -272,13 +273,21 @@ class RatingSession:
         return True
 
 
+# Kind of question -> fewest and most candidates, and the same in words.
+_CANDIDATES = {
+    "compare": (2, 2, "two"), "score": (1, 1, "one"), "label": (1, 1, "one"), "rank": (2, math.inf, "two or more"),
+    "edit": (1, 1, "one"),
+}  # fmt: skip
+
+
 def _checked(queue: Sequence[Item], kind: str) -> tuple[Item, ...]:
     items = tuple(queue)
     for item in items:
         if not isinstance(item, Item):
             raise FeedbackError(f"A queue is made of Items; got {type(item).__name__}.")
-        if kind == "compare" and len(item.candidates) != 2:
-            raise FeedbackError(f"Item {item.item_id!r} has {len(item.candidates)} candidates; compare takes two.")
+        least, most, words = _CANDIDATES[kind]
+        if not least <= len(item.candidates) <= most:
+            raise FeedbackError(f"Item {item.item_id!r} has {len(item.candidates)} candidates; {kind} takes {words}.")
     if len({item.item_id for item in items}) != len(items):
         raise FeedbackError("Two items of the queue have the same item_id. Give each its own.")
     return items

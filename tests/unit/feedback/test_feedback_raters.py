@@ -9,6 +9,9 @@ from rlhf_lab.feedback import (
     RatingSession,
     ReplayRater,
     compare_item,
+    compare_value,
+    question,
+    rank_value,
     rate_with,
     rater_name,
     write_records,
@@ -59,6 +62,65 @@ def test_a_rater_that_says_something_else(simulated, store):
     with pytest.raises(FeedbackError, match="left, right, tie or both_bad; got 'A, because"):
         rate_with(simulated, Chatty())
     assert store.events() == []
+
+
+class Everything:
+    """Answers every kind: prefers longer texts, much."""
+
+    def compare(self, prompt, left, right):
+        return ("left", 3) if len(left) > len(right) else ("right", 3)
+
+    def score(self, prompt, text):
+        return {"length": len(text)}
+
+    def label(self, prompt, text):
+        return ["short"] if len(text) < 3 else []
+
+    def rank(self, prompt, texts):
+        lengths = sorted({len(text) for text in texts}, reverse=True)
+        return [[i for i, text in enumerate(texts) if len(text) == length] for length in lengths]
+
+    def edit(self, prompt, text):
+        return text + "!"
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts", "value_of"),
+    [
+        ("compare", ["aa", "b"], lambda a, b: {"winner": a, "strength": 3}),
+        ("score", ["aa"], lambda a: {"length": 2}),
+        ("label", ["aa"], lambda a: ["short"]),
+        ("rank", ["a", "bb", "c"], lambda a, b, c: [[b], [a, c]]),
+        ("edit", ["aa"], lambda a: {"base_id": a, "text": "aa!"}),
+    ],
+)
+def test_a_rater_for_every_kind(store, kind, texts, value_of):
+    items = [question(f"p{i}", texts) for i in range(6)]
+    session = RatingSession(store, "t", items, "sim", "simulated", kind=kind)
+    assert rate_with(session, Everything()) == 6
+    for record in store.records():
+        expected = value_of(*(c.id for c in record.candidates))
+        if kind == "rank":
+            expected[1].sort(key=record.display_order.index)
+        assert record.value == expected
+
+
+def test_a_rater_that_does_not_know_the_kind(store, rater):
+    session = RatingSession(store, "t", [question("p", ["a"])], "sim", "simulated", kind="score")
+    with pytest.raises(FeedbackError, match="'first' does not answer questions of kind 'score'"):
+        rate_with(session, rater)
+
+
+def test_values_for_the_screen(simulated):
+    view = simulated.view()
+    assert compare_value(view, "left", 1) == {"winner": view.options[0].id, "strength": 1}
+    assert compare_value(view, "right") == {"winner": view.options[1].id}
+    with pytest.raises(FeedbackError, match="Only a preference has a strength"):
+        compare_value(view, "tie", 1)
+    assert rank_value(view, ((1,), (0,))) == [[view.options[1].id], [view.options[0].id]]
+    for wrong in ([[0]], [[0], [0]], [[0], [1], [2]], [0, 1], None, [["a"], ["b"]]):
+        with pytest.raises(FeedbackError, match="each of the places 0 to 1 once"):
+            rank_value(view, wrong)
 
 
 def test_a_queue_that_fails_is_reported(store, rater):

@@ -14,6 +14,7 @@ from rlhf_lab.feedback import (
     StoreError,
     compare_item,
     effective,
+    question,
     read_records,
     write_records,
 )
@@ -44,6 +45,29 @@ def test_item_ids_come_from_the_content():
     assert len({item.item_id, *(compare_item(*texts, ("old", "new")).item_id for texts in changed)}) == 5
     same = compare_item("p", " x", " x")
     assert same.candidates[0].id != same.candidates[1].id
+
+
+def test_questions_about_any_number_of_texts():
+    item = question("p", [" x", " y", " x", " x"], ("old", "new", "old", "new"))
+    assert len({c.id for c in item.candidates}) == 4 and item.candidates[2].text == " x"
+    assert question("p", [" x", " y"], ("old", "new")) == compare_item("p", " x", " y", ("old", "new"))
+    assert len(question("p", [" x"]).candidates) == 1
+    assert question("p", [" x", " y"], seeds=(1, None)).candidates[0].seed == 1
+    for nonsense, words in ((" x", r"write \[text\]"), ([], "at least one Candidate")):
+        with pytest.raises(RecordError, match=words):
+            question("p", nonsense)
+    with pytest.raises(RecordError, match="2 texts, 1 policies"):
+        question("p", [" x", " y"], policies=("old",))
+
+
+def test_strength(record):
+    item = compare_item("p", " x", " y")
+    ids = [c.id for c in item.candidates]
+    shown = {"candidates": item.candidates, "display_order": ids}
+    assert record(**shown, value={"winner": ids[1], "strength": 2}).strength == 2
+    assert record(**shown, value={"winner": ids[1]}).strength is None
+    assert record(**shown, value={"winner": "tie"}).strength is None
+    assert record(**shown, status="skipped", value=None).strength is None
 
 
 @pytest.mark.parametrize(
@@ -80,7 +104,10 @@ def test_nonsense_is_refused(record, changes, words):
 @pytest.mark.parametrize(
     ("kind", "good", "bad"),
     [
-        ("compare", [{"winner": "a"}, {"winner": "tie"}, {"winner": "both_bad"}], [{}, {"winner": "a", "x": 1}, ["a"]]),
+        ("compare", [{"winner": "a"}, {"winner": "tie"}, {"winner": "both_bad"}, {"winner": "b", "strength": 1},
+                     {"winner": "b", "strength": 3}],
+                    [{}, {"winner": "a", "x": 1}, ["a"], {"strength": 1}, {"winner": "tie", "strength": 1},
+                     *({"winner": "a", "strength": wrong} for wrong in (0, 4, 1.0, True, None, "2"))]),
         ("score", [{"overall": 7}, {"tone": 1, "truth": 2}], [{}, {"overall": 1.5}, {"overall": True}, 7]),
         ("label", [[], ["unsafe", "untrue"]], [["unsafe", "unsafe"], [1], "unsafe", None]),
         ("rank", [[["a"], ["b"]], [["a", "b"]]], [[["a"]], [["a"], ["a", "b"]], ["a", "b"], [["a"], [], ["b"]], None]),

@@ -17,6 +17,9 @@ from rlhf_lab.feedback import (
     StoreBusyError,
     compare_item,
     compare_value,
+    edit_value,
+    question,
+    rank_value,
 )
 
 
@@ -303,6 +306,38 @@ def test_the_folder_was_deleted_meanwhile(session, store, answer):
     store.path.unlink()
     assert not answer(session)
     assert session.view().number == 1 and answer(session)
+
+
+@pytest.mark.parametrize(("kind", "fits"), [("compare", {2}), ("score", {1}), ("label", {1}), ("edit", {1}),
+                                            ("rank", {2, 3})])  # fmt: skip
+def test_each_kind_takes_its_number_of_texts(store, kind, fits):
+    for count in (1, 2, 3):
+        queue = [question("p", ["a", "b", "c"][:count])]
+        if count in fits:
+            assert len(RatingSession(store, "t", queue, kind=kind).view().options) == count
+        else:
+            with pytest.raises(FeedbackError, match=f"has {count} candidates; {kind} takes"):
+                RatingSession(store, "t", queue, kind=kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "value_of"),
+    [
+        ("compare", 2, lambda view: compare_value(view, "right", 2)),
+        ("score", 1, lambda view: {"overall": 4}),
+        ("label", 1, lambda view: ["untrue"]),
+        ("rank", 3, lambda view: rank_value(view, [[2], [0, 1]])),
+        ("edit", 1, lambda view: edit_value(view, " better")),
+    ],
+)
+def test_every_kind_is_answered_saved_and_taken_back(store, kind, count, value_of):
+    session = RatingSession(store, "t", [question(f"p{i}", ["a", "b", "c"][:count]) for i in range(2)], kind=kind)
+    view = session.view()
+    assert session.answer(value_of(view), view.turn)
+    (record,) = store.records(kind=kind)
+    assert record.value == value_of(view) and record.display_order == tuple(o.id for o in view.options)
+    again = RatingSession(store, "t", session.queue, kind=kind)
+    assert again.view().number == 2 and again.undo(again.view().turn) and store.records() == []
 
 
 # -- adaptive queues --
