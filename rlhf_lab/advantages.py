@@ -44,6 +44,28 @@ def whiten(x: Tensor, mask: Tensor, shift_mean: bool = True, epsilon: float = 1e
     return (result if shift_mean else result + mean).masked_fill(~mask.bool(), 0.0)
 
 
+# --- What a loss averages over ------------------------------------------------------------------------
+# Weights (B, T) of the tokens in a loss. Which one is chosen decides how much a long completion counts.
+
+
+def token_mean(mask: Tensor) -> Tensor:
+    """Every real token counts alike: a long completion counts for more than a short one."""
+    mask = mask.float()
+    return mask / mask.sum().clamp(min=1)
+
+
+def completion_mean(mask: Tensor) -> Tensor:
+    """Every completion counts alike: a token of a long completion counts for less (GRPO, Shao et al. 2024)."""
+    mask = mask.float()
+    return mask / mask.sum(1, keepdim=True).clamp(min=1) / len(mask)
+
+
+def completion_sum(mask: Tensor) -> Tensor:
+    """Tokens are added up, completions averaged: the log-probability of a whole text is a sum, so this is the
+    weight that makes the policy gradient unbiased (Dr. GRPO, Liu et al. 2025)."""
+    return mask.float() / len(mask)
+
+
 # --- Kullback-Leibler divergence from samples --------------------------------------------------------
 # Three estimators of KL(policy || reference), token by token, from samples of the *policy*
 # (Schulman 2020, "Approximating KL divergence"). Swap the arguments and drift is rewarded.
@@ -121,6 +143,54 @@ def gae(rewards: Tensor, values: Tensor, mask: Tensor, gamma: float = 1.0, lam: 
         running = deltas[:, t] + gamma * lam * running
         advantages[:, t] = running
     return advantages.masked_fill(~mask, 0.0)
+
+
+# --- Advantages of whole completions -----------------------------------------------------------------
+# returns (B,): total rewards. The group_size completions of a prompt stand together.
+
+
+def no_baseline(returns: Tensor, group_size: int = 1) -> Tensor:
+    """The returns themselves: unbiased, and the noisiest choice."""
+    return at_least_float32(returns)
+
+
+def batch_mean_baseline(returns: Tensor, group_size: int = 1) -> Tensor:
+    """Returns less their mean. Each stands in the mean itself, so the gradient is (B - 1) / B of the true one."""
+    returns = at_least_float32(returns)
+    return returns - returns.mean()
+
+
+def leave_one_out(returns: Tensor, group_size: int) -> Tensor:
+    """Each return less the mean of the *other* completions of its prompt (Kool et al. 2019; RLOO, Ahmadian et al.
+    2024). Unbiased, because the baseline does not depend on the completion that it is for."""
+    groups = _groups(returns, group_size)
+    others = (groups.sum(1, keepdim=True) - groups) / (group_size - 1)
+    return (groups - others).flatten()
+
+
+def group_centred(returns: Tensor, group_size: int) -> Tensor:
+    """Each return less its group's mean (Dr. GRPO, Liu et al. 2025): (K - 1) / K of `leave_one_out`."""
+    groups = _groups(returns, group_size)
+    return (groups - groups.mean(1, keepdim=True)).flatten()
+
+
+def group_relative(returns: Tensor, group_size: int, epsilon: float = 1e-4) -> Tensor:
+    """Each return less its group's mean, divided by its group's standard deviation (K - 1 in the denominator) plus
+    epsilon (GRPO, Shao et al. 2024). A group whose returns are all the same gets zeros: it teaches nothing."""
+    groups = _groups(returns, group_size)
+    return ((groups - groups.mean(1, keepdim=True)) / (groups.std(1, keepdim=True) + epsilon)).flatten()
+
+
+def _groups(returns: Tensor, group_size: int) -> Tensor:
+    """Returns (B,) as (B / group_size, group_size)."""
+    if group_size < 2:
+        raise ValueError(
+            "A baseline from the other completions of a prompt needs at least two of them; set samples_per_prompt to 2"
+            " or more."
+        )
+    if len(returns) % group_size:
+        raise ValueError(f"{len(returns)} returns cannot be split into groups of {group_size}.")
+    return at_least_float32(returns).reshape(-1, group_size)
 
 
 def explained_variance(values: Tensor, returns: Tensor, mask: Tensor) -> Tensor:

@@ -36,21 +36,35 @@ def bradley_terry_loss(chosen: Tensor, rejected: Tensor, margin: float | Tensor 
     return -F.logsigmoid(difference).mean()
 
 
-def ppo_policy_loss(log_probs: Tensor, old_log_probs: Tensor, advantages: Tensor, mask: Tensor, clip: float = 0.2):
-    """-E[min(ratio A, clip(ratio, 1 - clip, 1 + clip) A)] over real tokens (Schulman et al. 2017, eq. 7).
+def score_function_surrogate(log_probs: Tensor, advantages: Tensor) -> Tensor:
+    """-A log p of each token, (B, T). Its gradient, -A grad log p, is REINFORCE's (Williams 1992)."""
+    return -at_least_float32(advantages) * at_least_float32(log_probs)
 
-    All (B, T). ratio = exp(log_probs - old_log_probs); old ones are those of the policy that sampled.
-    """
-    ratio = probability_ratio(log_probs, old_log_probs)
+
+def clipped_surrogate(ratio: Tensor, advantages: Tensor, low: float = 0.2, high: float = 0.2) -> Tensor:
+    """-min(ratio A, clip(ratio, 1 - low, 1 + high) A) of each token, (B, T) (Schulman et al. 2017, eq. 7)."""
     advantages = at_least_float32(advantages)
-    unclipped, clipped = ratio * advantages, ratio.clamp(1.0 - clip, 1.0 + clip) * advantages
-    return -masked_mean(torch.minimum(unclipped, clipped), mask)
+    return -torch.minimum(ratio * advantages, ratio.clamp(1.0 - low, 1.0 + high) * advantages)
+
+
+def ppo_policy_loss(log_probs: Tensor, old_log_probs: Tensor, advantages: Tensor, mask: Tensor, clip: float = 0.2):
+    """The clipped surrogate, averaged over real tokens. All (B, T); ratio = exp(log_probs - old_log_probs), where the
+    old ones are those of the policy that sampled."""
+    ratio = probability_ratio(log_probs, old_log_probs)
+    return masked_mean(clipped_surrogate(ratio, advantages, clip, clip), mask)
 
 
 def probability_ratio(log_probs: Tensor, old_log_probs: Tensor) -> Tensor:
     """p_new / p_old of each token; 1 exactly where nothing has changed."""
     log_ratio = at_least_float32(log_probs) - at_least_float32(old_log_probs)
     return log_ratio.clamp(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO).exp()
+
+
+def completion_ratio(log_probs: Tensor, old_log_probs: Tensor, mask: Tensor) -> Tensor:
+    """Geometric mean of the ratios of a completion's tokens, (B, 1) (GSPO, Zheng et al. 2025, eq. 5)."""
+    log_ratio = (at_least_float32(log_probs) - at_least_float32(old_log_probs)).masked_fill(~mask.bool(), 0.0)
+    mean = log_ratio.sum(1, keepdim=True) / mask.sum(1, keepdim=True).clamp(min=1)
+    return mean.clamp(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO).exp()
 
 
 def ppo_value_loss(values: Tensor, old_values: Tensor, returns: Tensor, mask: Tensor, clip: float = 0.2) -> Tensor:

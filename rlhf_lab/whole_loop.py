@@ -18,7 +18,7 @@ from rlhf_lab.feedback import Item, Record, compare_item
 from rlhf_lab.few_ratings import InformativeQueue, PreferencePosterior, SparsePrior, fit_to_ratings
 from rlhf_lab.models import clone
 from rlhf_lab.sampling import Rollout, sample
-from rlhf_lab.training.algorithms import PPO
+from rlhf_lab.training.algorithms import Algorithm, ClippedRatio, GeneralisedAdvantage
 from rlhf_lab.training.policy_gradient import PolicyGradientConfig, PolicyResult, train_policy
 from rlhf_lab.world import SCORERS, decent, load_corpus, load_prompts
 
@@ -30,7 +30,8 @@ TRAINING = PolicyGradientConfig(
     steps=32, batch_size=64, max_new_tokens=LONGEST_REVIEW, learning_rate=8e-4, kl_coefficient=0.2, samples_shown=1
 )
 # lam = 1: the reward comes at the end, and the first tokens, which decide what a review is about, need their share.
-PASSES = PPO(epochs=1, minibatches=2, lam=1.0)  # a second pass over the same samples takes longer than it brings
+# A second pass over the same samples would take longer than it brings.
+ALGORITHM = Algorithm(GeneralisedAdvantage(lam=1.0), ClippedRatio(), epochs=1, minibatches=2)
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def improve(
         reward,
         tokenizer,
         load_prompts("train", "review"),
-        PASSES,
+        ALGORITHM,
         training or TRAINING,
         callback=callback,
         generator=torch.Generator().manual_seed(settings.seed),

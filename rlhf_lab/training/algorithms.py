@@ -1,29 +1,66 @@
-"""What tells one policy-gradient algorithm from another, as small frozen dataclasses.
+"""What tells one policy-gradient algorithm from another: three choices, each a small frozen dataclass.
 
-Three choices: where the KL penalty goes and how rewards become advantages (`credit`), and which surrogate
-objective is ascended (`loss`). The loop in `policy_gradient.py` does everything else, the same for all.
+    advantage   how the rewards of a rollout become an advantage for each token
+    surrogate   which function of the new log-probabilities is minimised, and over what its tokens are averaged
+    kl          where the price of drifting from the reference stands: in the reward, in the loss, or nowhere
+
+The loop in `policy_gradient.py` does everything else, the same for all. The algorithms that have names in the
+literature stand at the end of this file, a few lines each. A new one is another combination.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from rlhf_lab.advantages import explained_variance, gae, kl_k1, kl_k3, masked_mean, token_rewards, whiten
-from rlhf_lab.losses import ppo_policy_loss, ppo_value_loss, probability_ratio
+from rlhf_lab.advantages import (
+    batch_mean_baseline,
+    completion_mean,
+    completion_sum,
+    explained_variance,
+    gae,
+    group_centred,
+    group_relative,
+    kl_k1,
+    kl_k2,
+    kl_k3,
+    leave_one_out,
+    token_mean,
+    token_rewards,
+    whiten,
+)
+from rlhf_lab.losses import (
+    clipped_surrogate,
+    completion_ratio,
+    ppo_value_loss,
+    probability_ratio,
+    score_function_surrogate,
+)
 from rlhf_lab.sampling import Rollout
+
+Average = Callable[[Tensor], Tensor]  # mask (B, T) -> weights (B, T) of the tokens in a loss; zero on padding
+Baseline = Callable[[Tensor, int], Tensor]  # total rewards (B,), completions a prompt -> advantages (B,)
+Metrics = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class Experience:
-    """A scored rollout of B completions of up to T tokens, ready to learn from."""
+    """A scored rollout of B completions of up to T tokens, ready to learn from; or a part of one."""
 
     rollout: Rollout
     scores: Tensor  # (B,) from the reward function, less the penalty for a missing end
     reference_log_probs: Tensor  # (B, T) of the same tokens under the reference model
-    values: Tensor  # (B, T) what the value head expected when the tokens were sampled
+    values: Tensor | None = None  # (B, T) what the value head expected when the tokens were sampled, if there is one
+    group_size: int = 1  # completions of each prompt; those of one prompt stand together
+    kl_coefficient: float = 0.0  # price, in reward, of a nat of divergence
     advantages: Tensor | None = None  # (B, T) how much better than expected each token was
     returns: Tensor | None = None  # (B, T) what the values should have been
+    weights: Tensor | None = None  # (B, T) of the tokens in the loss of the minibatch that this is a part of
+    tokens: int = 0  # real tokens in that minibatch
 
     @property
     def mask(self) -> Tensor:
@@ -34,36 +71,65 @@ class Experience:
         """k1 of each token (B, T), policy against reference; zero on padding."""
         return kl_k1(self.rollout.log_probs, self.reference_log_probs)
 
-    def select(self, rows: Tensor) -> "Experience":
+    def select(self, rows: Tensor) -> Experience:
         """The experience of the given rows, cut to the longest completion among them."""
         rollout = self.rollout.select(rows)
         length = rollout.completion_ids.shape[1]
-        by_token = ("reference_log_probs", "values", "advantages", "returns")
-        cut = {name: getattr(self, name)[rows, :length] for name in by_token}
+        by_token = ("reference_log_probs", "values", "advantages", "returns", "weights")
+        present = {name: getattr(self, name) for name in by_token if getattr(self, name) is not None}
+        cut = {name: tensor[rows, :length] for name, tensor in present.items()}
         return replace(self, rollout=rollout, scores=self.scores[rows], **cut)
+
+    def minibatch(self, rows: Tensor, average: Average) -> Experience:
+        """The experience of the given rows, with the weights of its tokens in their common loss."""
+        chosen = self.select(rows)
+        return replace(chosen, weights=average(chosen.mask), tokens=int(chosen.mask.sum()))
+
+    def weighted(self, loss: Tensor) -> Tensor:
+        """What this part adds to the minibatch's loss, from a loss for each token (B, T)."""
+        return (loss.masked_fill(~self.mask, 0.0) * self.weights).sum()
+
+    def mean(self, x: Tensor) -> Tensor:
+        """What this part adds to the mean of x (B, T) over the real tokens of the minibatch."""
+        return x.masked_fill(~self.mask, 0.0).sum() / self.tokens
+
+
+# --- First choice: the advantage ---------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class PPO:
-    """Proximal policy optimisation (Schulman et al. 2017), as in Ziegler et al. 2019.
+class CompletionAdvantage:
+    """One advantage for all tokens of a completion: its total reward against a baseline."""
 
-    KL: in the reward, token by token. Advantage: GAE over a value head. Surrogate: the clipped ratio.
-    """
+    baseline: Baseline = leave_one_out
+    needs_values: ClassVar[bool] = False
 
-    epochs: int = 2  # passes over each rollout
-    minibatches: int = 2  # updates a pass
-    clip: float = 0.2  # a ratio further than this from 1 gets no gradient that takes it further still
-    value_clip: float = 0.2  # how far a value may move from the old one before its loss stops rewarding it
-    value_coefficient: float = 0.1  # weight of the value loss; it shares the policy's trunk
+    def __call__(self, experience: Experience, rewards: Tensor) -> Experience:
+        advantages = self.baseline(rewards.sum(1), experience.group_size)  # (B,)
+        return replace(experience, advantages=advantages[:, None] * experience.mask)
+
+    def describe(self, experience: Experience) -> dict[str, float]:
+        """The share of prompts whose completions all got the same score: they teach nothing but the KL penalty."""
+        if experience.group_size < 2:
+            return {}
+        groups = experience.scores.reshape(-1, experience.group_size)
+        return {"flat_groups": float((groups.amax(1) - groups.amin(1) < 1e-8).float().mean())}
+
+
+@dataclass(frozen=True)
+class GeneralisedAdvantage:
+    """Generalised advantage estimation (Schulman et al. 2015): token by token, against a value head."""
+
     gamma: float = 1.0  # discount a token: a text is worth what it is worth, however long
-    lam: float = 0.95  # GAE: 0 trusts the value head, 1 the sampled rewards
+    lam: float = 0.95  # 0 trusts the value head, 1 the sampled rewards
     whiten_rewards: bool = False  # scale token rewards to variance 1 in each batch (their mean is kept)
     whiten_advantages: bool = True  # scale and shift advantages to variance 1 and mean 0 in each batch
+    value_clip: float = 0.2  # how far a value may move from the old one before its loss stops rewarding it
+    value_coefficient: float = 0.1  # weight of the value loss; it shares the policy's trunk
+    needs_values: ClassVar[bool] = True
 
-    def credit(self, experience: Experience, kl_coefficient: float) -> Experience:
-        """The experience with its advantages and returns filled in."""
+    def __call__(self, experience: Experience, rewards: Tensor) -> Experience:
         mask, values = experience.mask, experience.values
-        rewards = token_rewards(experience.scores, experience.kl, mask, kl_coefficient)  # (B, T)
         if self.whiten_rewards:
             rewards = whiten(rewards, mask, shift_mean=False)
         advantages = gae(rewards, values, mask, self.gamma, self.lam)
@@ -72,22 +138,175 @@ class PPO:
             advantages = whiten(advantages, mask)
         return replace(experience, advantages=advantages, returns=returns.masked_fill(~mask, 0.0))
 
-    def loss(self, experience: Experience, log_probs: Tensor, values: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss of a minibatch under the current log-probabilities and values (B, T), and metrics of it."""
-        mask, old = experience.mask, experience.rollout.log_probs
-        policy_loss = ppo_policy_loss(log_probs, old, experience.advantages, mask, self.clip)
-        value_loss = ppo_value_loss(values, experience.values, experience.returns, mask, self.value_clip)
-        with torch.no_grad():
-            ratio = probability_ratio(log_probs, old)
-            metrics = {
-                "policy_loss": policy_loss.detach(),
-                "value_loss": value_loss.detach(),
-                "clip_fraction": masked_mean(((ratio - 1).abs() > self.clip).float(), mask),
-                "approx_kl": masked_mean(kl_k3(old, log_probs), mask),
-                "largest_ratio_error": (ratio - 1).abs().masked_fill(~mask, 0.0).max(),
-            }
-        return policy_loss + self.value_coefficient * value_loss, metrics
-
-    def fit(self, experience: Experience) -> dict[str, float]:
+    def describe(self, experience: Experience) -> dict[str, float]:
         """How well the value head had foreseen the returns."""
         return {"explained_variance": float(explained_variance(experience.values, experience.returns, experience.mask))}
+
+
+# --- Second choice: the surrogate --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ScoreFunction:
+    """-A log p (Williams 1992). Its gradient is that of the expected reward only for samples of this very policy."""
+
+    average: Average = completion_sum  # the log-probability of a completion is the sum over its tokens
+
+    def __call__(self, experience: Experience, log_probs: Tensor) -> tuple[Tensor, Metrics]:
+        return score_function_surrogate(log_probs, experience.advantages), {}
+
+
+@dataclass(frozen=True)
+class ClippedRatio:
+    """-min(ratio A, clip(ratio) A), token by token (PPO, Schulman et al. 2017, eq. 7)."""
+
+    low: float = 0.2  # a ratio below 1 - low gets no gradient that takes it further down
+    high: float = 0.2  # a ratio above 1 + high gets none that takes it further up
+    average: Average = token_mean
+
+    def __call__(self, experience: Experience, log_probs: Tensor) -> tuple[Tensor, Metrics]:
+        old = experience.rollout.log_probs
+        loss = clipped_surrogate(probability_ratio(log_probs, old), experience.advantages, self.low, self.high)
+        return loss, _clip_metrics(experience, probability_ratio(log_probs, old), self.low, self.high)
+
+
+@dataclass(frozen=True)
+class ClippedCompletionRatio:
+    """The same with one ratio for a whole completion, the geometric mean of its tokens' (Zheng et al. 2025, eq. 5)."""
+
+    low: float = 3e-4  # far smaller than for single tokens: means vary far less
+    high: float = 4e-4
+    average: Average = completion_mean
+
+    def __call__(self, experience: Experience, log_probs: Tensor) -> tuple[Tensor, Metrics]:
+        ratio = completion_ratio(log_probs, experience.rollout.log_probs, experience.mask)  # (B, 1)
+        ratio = ratio.expand_as(log_probs)
+        loss = clipped_surrogate(ratio, experience.advantages, self.low, self.high)
+        return loss, _clip_metrics(experience, ratio, self.low, self.high)
+
+
+def _clip_metrics(experience: Experience, ratio: Tensor, low: float, high: float) -> Metrics:
+    outside = (ratio < 1.0 - low) | (ratio > 1.0 + high)
+    return {"clip_fraction": experience.mean(outside.float())}
+
+
+# --- Third choice: the place of the KL penalty -------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class KLInReward:
+    """Each token pays for its own log p / q out of its reward (Ziegler et al. 2019, eq. 2)."""
+
+    def rewards(self, experience: Experience) -> Tensor:
+        return token_rewards(experience.scores, experience.kl, experience.mask, experience.kl_coefficient)
+
+    def penalty(self, experience: Experience, log_probs: Tensor) -> Tensor | float:
+        return 0.0
+
+
+@dataclass(frozen=True)
+class KLInLoss:
+    """An estimate of the KL of each token is added to the loss and differentiated.
+
+    What this pulls at depends on the estimate. On samples of the policy itself the gradient of k2 is that of the
+    token's KL; k1's is zero on average, whatever the drift; k3's is that of the KL the other way round (Tang and
+    Munos 2025, "On a few pitfalls in KL divergence gradient estimation for RL"). And each token answers for its own
+    KL only, not for that of the tokens that follow from it, as it does with the KL in the reward.
+    """
+
+    estimate: Callable[[Tensor, Tensor], Tensor] = kl_k2
+
+    def rewards(self, experience: Experience) -> Tensor:
+        return token_rewards(experience.scores, experience.kl, experience.mask, 0.0)
+
+    def penalty(self, experience: Experience, log_probs: Tensor) -> Tensor | float:
+        if not experience.kl_coefficient:
+            return 0.0
+        return experience.kl_coefficient * self.estimate(log_probs, experience.reference_log_probs)
+
+
+@dataclass(frozen=True)
+class NoKL:
+    """No price on drifting, whatever the coefficient; it is only measured."""
+
+    def rewards(self, experience: Experience) -> Tensor:
+        return token_rewards(experience.scores, experience.kl, experience.mask, 0.0)
+
+    def penalty(self, experience: Experience, log_probs: Tensor) -> Tensor | float:
+        return 0.0
+
+
+# --- The three together ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """A policy-gradient algorithm: the three choices, and how often a rollout is used."""
+
+    advantage: CompletionAdvantage | GeneralisedAdvantage
+    surrogate: ScoreFunction | ClippedRatio | ClippedCompletionRatio
+    kl: KLInReward | KLInLoss | NoKL = KLInReward()
+    epochs: int = 1  # passes over each rollout
+    minibatches: int = 1  # updates a pass
+
+    def __post_init__(self) -> None:
+        if isinstance(self.surrogate, ScoreFunction) and self.epochs * self.minibatches > 1:
+            raise ValueError(
+                f"The score-function surrogate is right only for the first update after sampling, but"
+                f" epochs={self.epochs} and minibatches={self.minibatches} ask for"
+                f" {self.epochs * self.minibatches}. Set both to 1, or take ClippedRatio."
+            )
+
+    def credit(self, experience: Experience) -> Experience:
+        """The experience with its advantages filled in, and the returns where a value head is to learn them."""
+        return self.advantage(experience, self.kl.rewards(experience))
+
+    def loss(self, part: Experience, log_probs: Tensor, values: Tensor | None) -> tuple[Tensor, Metrics]:
+        """What a part of a minibatch adds to its loss, and to its metrics, under the current policy.
+
+        log_probs, and values where there is a value head: (B, T). Losses and metrics of all parts add up to those
+        of the minibatch, except for those called largest_...
+        """
+        surrogate, metrics = self.surrogate(part, log_probs)
+        policy_loss = part.weighted(surrogate + self.kl.penalty(part, log_probs))
+        loss = policy_loss
+        metrics["policy_loss"] = policy_loss.detach()
+        if self.advantage.needs_values:
+            clip, coefficient = self.advantage.value_clip, self.advantage.value_coefficient
+            share = part.mask.sum() / part.tokens
+            value_loss = share * ppo_value_loss(values, part.values, part.returns, part.mask, clip)
+            loss = loss + coefficient * value_loss
+            metrics["value_loss"] = value_loss.detach()
+        with torch.no_grad():
+            old = part.rollout.log_probs
+            metrics["approx_kl"] = part.mean(kl_k3(old, log_probs))
+            ratio_error = (probability_ratio(log_probs, old) - 1.0).abs()
+            metrics["largest_ratio_error"] = ratio_error.masked_fill(~part.mask, 0.0).max()
+        return loss, metrics
+
+
+# --- The algorithms of the literature ----------------------------------------------------------------
+
+# Williams 1992, with the mean of the batch as its baseline
+REINFORCE = Algorithm(CompletionAdvantage(batch_mean_baseline), ScoreFunction())
+
+# Ahmadian et al. 2024, "Back to basics": the other completions of the prompt are the baseline
+RLOO = Algorithm(CompletionAdvantage(leave_one_out), ScoreFunction())
+
+# Schulman et al. 2017, as Ziegler et al. 2019 used it for language models
+PPO = Algorithm(GeneralisedAdvantage(), ClippedRatio(), epochs=2, minibatches=2)
+
+# Shao et al. 2024, "DeepSeekMath"
+GRPO = Algorithm(
+    CompletionAdvantage(group_relative), ClippedRatio(average=completion_mean), KLInLoss(kl_k3), epochs=2
+)
+
+# Liu et al. 2025, "Understanding R1-Zero-like training": without the two divisions, by the standard deviation and by
+# the length. (The paper divides the sum by a constant, which an optimiser like Adam does not notice.)
+DR_GRPO = Algorithm(CompletionAdvantage(group_centred), ClippedRatio(average=completion_sum), NoKL(), epochs=2)
+
+# Yu et al. 2025, "DAPO": every token counts alike, and there is more room upwards than downwards
+DAPO = Algorithm(CompletionAdvantage(group_relative), ClippedRatio(high=0.28), NoKL(), epochs=2)
+
+# Zheng et al. 2025, "Group sequence policy optimization"
+GSPO = Algorithm(CompletionAdvantage(group_relative), ClippedCompletionRatio(), KLInLoss(kl_k3), epochs=2)

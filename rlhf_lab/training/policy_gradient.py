@@ -24,7 +24,7 @@ from rlhf_lab.sampling import (
     unflatten,
 )
 from rlhf_lab.tokens import pieces_by_length
-from rlhf_lab.training.algorithms import PPO, Experience
+from rlhf_lab.training.algorithms import PPO, Algorithm, Experience
 from rlhf_lab.training.optimisation import (
     apply_gradients,
     draw_seed,
@@ -75,7 +75,7 @@ def train_policy(
     reward_function: RewardFunction,
     tokenizer,
     prompts: Sequence[str],
-    algorithm: PPO | None = None,
+    algorithm: Algorithm = PPO,
     config: PolicyGradientConfig | None = None,
     *,
     value_head: ValueHead | None = None,
@@ -89,28 +89,31 @@ def train_policy(
     """Train `policy` in place to write completions that `reward_function` likes, staying near `reference`.
 
     reference: a frozen model, usually `models.clone(policy)` made before training. generator decides the order
-    of prompts, the samples and the minibatches. value_head: one to go on with; None starts from zero.
+    of prompts, the samples and the minibatches. value_head: one to go on with, for algorithms that use one; None
+    starts from zero.
 
     callback gets one record a step; all but losses and gradients describe the policy *before* the step's update:
     reward and reward_std (of the reward function), score (reward less the penalty for a missing end),
     kl (k1) and kl_k3 (nats a completion), kl_coefficient, entropy (nats a token, estimated from the samples),
     length (tokens), end_rate, first_ratio_error (largest |ratio - 1| before the first update: must be near 0),
-    policy_loss, value_loss, clip_fraction, approx_kl (old against new policy, nats a token),
-    largest_ratio_error, explained_variance, gradient_norm, learning_rate, tokens (sampled so far), samples
-    (list of {prompt, completion, reward}), seconds (so far), step_seconds.
+    policy_loss, approx_kl (old against new policy, nats a token), largest_ratio_error, gradient_norm,
+    learning_rate, tokens (sampled so far), samples (list of {prompt, completion, reward}), seconds (so far),
+    step_seconds. Besides, where the algorithm has them: clip_fraction, value_loss, explained_variance, flat_groups
+    (share of prompts whose completions all got the same score).
 
     Two guards stop a run that has gone wrong, with a sentence in `stopped`: a number that is not finite, and a
     divergence beyond config.kl_limit. The policy is then put back to the last state that was in order.
     Interrupting, checkpoint and resume: as in `train_language_model`.
     """
-    algorithm, config = algorithm or PPO(), config or PolicyGradientConfig()
+    config = config or PolicyGradientConfig()
     _check(policy, reference, prompts, config)
     device = next(policy.parameters()).device
     generator = generator or random_generator(draw_seed(None))
-    value_head = value_head or ValueHead(trunk_and_head(policy)[1].weight.shape[1])
-    value_head.to(device)
-    modules = {"policy": policy, "value_head": value_head}
-    optimizer = make_optimizer([*policy.parameters(), *value_head.parameters()])
+    modules = {"policy": policy}
+    if algorithm.advantage.needs_values:
+        value_head = value_head or ValueHead(trunk_and_head(policy)[1].weight.shape[1])
+        modules["value_head"] = value_head.to(device)
+    optimizer = make_optimizer([p for module in modules.values() for p in module.parameters()])
     run = Run(
         config.steps,
         modules,
@@ -140,7 +143,7 @@ def train_policy(
                 max_new_tokens=config.max_new_tokens,
                 temperature=config.temperature,
                 generator=generator,
-                keep_hidden=True,
+                keep_hidden=algorithm.advantage.needs_values,
             )
             # 2. Score.
             with torch.no_grad():
@@ -149,7 +152,9 @@ def train_policy(
                     rollout,
                     penalise_missing_end(rewards, rollout.ended, config.missing_end_penalty),
                     completion_log_probs(reference, rollout, piece_tokens=2 * config.piece_tokens),
-                    value_head(rollout.hidden) * rollout.completion_mask,
+                    _values(modules.get("value_head"), rollout.hidden, rollout.completion_mask),
+                    config.samples_per_prompt,
+                    run.state["kl_coefficient"],
                 )
                 metrics = _describe(experience, rewards)
             if trouble := _trouble(metrics, step, config):
@@ -158,12 +163,13 @@ def train_policy(
                 break
             in_order = _snapshot(modules)
             # 3. Give credit: rewards and KL penalty become advantages and returns.
-            experience = algorithm.credit(experience, run.state["kl_coefficient"])
+            experience = algorithm.credit(experience)
             # 4. Update.
             learning_rate = warmup_cosine(step, config.steps, config.learning_rate, warmup, config.final_fraction)
             updates = []
             for rows in _minibatches(algorithm, len(rollout), generator):
-                updates.append(_backward(policy, value_head, algorithm, experience, rows.to(device), config))
+                minibatch = experience.minibatch(rows.to(device), algorithm.surrogate.average)
+                updates.append(_backward(policy, modules.get("value_head"), algorithm, minibatch, config))
                 updates[-1]["gradient_norm"] = apply_gradients(optimizer, learning_rate, config.max_gradient_norm)
             if not all(math.isfinite(value) for update in updates for value in update.values()):
                 _restore(modules, in_order)
@@ -181,7 +187,7 @@ def train_policy(
                 "learning_rate": learning_rate,
                 "samples": _samples(rollout, rewards, config.samples_shown),
             }
-            metrics |= algorithm.fit(experience)
+            metrics |= algorithm.advantage.describe(experience)
             run.state["tokens"] += int(rollout.completion_mask.sum())
             if config.adaptive_kl:
                 run.state["kl_coefficient"] = config.adaptive_kl.next(
@@ -189,46 +195,47 @@ def train_policy(
                 )
             run.report(**metrics, tokens=run.state["tokens"])
     result = run.result
-    return PolicyResult(result.history, result.interrupted, result.stopped, value_head, run.state["kl_coefficient"])
+    head, coefficient = modules.get("value_head"), run.state["kl_coefficient"]
+    return PolicyResult(result.history, result.interrupted, result.stopped, head, coefficient)
 
 
-def _minibatches(algorithm: PPO, count: int, generator: torch.Generator) -> list[Tensor]:
+def _minibatches(algorithm: Algorithm, count: int, generator: torch.Generator) -> list[Tensor]:
     """Rows of each update: every pass goes through all rows once, in a new order."""
     size = math.ceil(count / algorithm.minibatches)
     passes = [torch.randperm(count, generator=generator, device=generator.device) for _ in range(algorithm.epochs)]
     return [rows for order in passes for rows in order.split(size)]
 
 
+def _values(value_head: ValueHead | None, hidden: Tensor, mask: Tensor) -> Tensor | None:
+    return value_head(hidden) * mask if value_head else None
+
+
 def _backward(
     policy: nn.Module,
-    value_head: ValueHead,
-    algorithm: PPO,
-    experience: Experience,
-    rows: Tensor,
+    value_head: ValueHead | None,
+    algorithm: Algorithm,
+    minibatch: Experience,
     config: PolicyGradientConfig,
 ) -> dict[str, float]:
-    """Add the gradients of a minibatch's loss, piece by piece, weighted so that every token counts alike."""
-    lengths = experience.rollout.prompt_mask.sum(1) + experience.rollout.lengths
-    tokens = float(experience.mask[rows].sum())
+    """Add the gradients of a minibatch's loss, piece by piece, and return its metrics."""
+    lengths = minibatch.rollout.prompt_mask.sum(1) + minibatch.rollout.lengths
     with_entropy = config.entropy_coefficient > 0
     totals: dict[str, float] = {}
-    for piece in pieces_by_length(lengths[rows], config.piece_tokens):
-        part = experience.select(rows[piece])
+    for piece in pieces_by_length(lengths, config.piece_tokens):
+        part = minibatch.select(piece)
         mask, ids = part.mask, part.rollout.completion_ids
         hidden = completion_hidden(policy, part.rollout)  # (n, d)
         log_probs, entropies = token_log_probs(
             trunk_and_head(policy)[1], hidden, ids[mask], config.temperature, with_entropy
         )
-        loss, metrics = algorithm.loss(part, unflatten(log_probs, mask), unflatten(value_head(hidden), mask))
+        values = unflatten(value_head(hidden), mask) if value_head else None
+        loss, metrics = algorithm.loss(part, unflatten(log_probs, mask), values)
         if with_entropy:
-            loss = loss - config.entropy_coefficient * entropies.mean()
-        share = float(mask.sum()) / tokens
-        (loss * share).backward()
+            loss = loss - config.entropy_coefficient * entropies.sum() / minibatch.tokens
+        loss.backward()
         for name, value in metrics.items():
-            if name.startswith("largest"):
-                totals[name] = max(totals.get(name, 0.0), float(value))
-            else:
-                totals[name] = totals.get(name, 0.0) + share * float(value)
+            before = totals.get(name, 0.0)
+            totals[name] = max(before, float(value)) if name.startswith("largest") else before + float(value)
     return totals
 
 

@@ -8,14 +8,22 @@ import torch
 
 from rlhf_lab.advantages import (
     AdaptiveKL,
+    batch_mean_baseline,
+    completion_mean,
+    completion_sum,
     explained_variance,
     gae,
+    group_centred,
+    group_relative,
     kl_k1,
     kl_k2,
     kl_k3,
+    leave_one_out,
     masked_mean,
     masked_variance,
+    no_baseline,
     penalise_missing_end,
+    token_mean,
     token_rewards,
     whiten,
 )
@@ -148,3 +156,41 @@ def test_half_precision_inputs_are_computed_in_float32():
     for result in (kl_k1(x, x), kl_k3(x, x), whiten(x, MASK), gae(x, x, MASK), masked_mean(x, MASK)):
         assert result.dtype == torch.float32
     assert penalise_missing_end(x[:, 0], MASK[:, 1], 1.0).dtype == torch.float32
+
+
+def test_weights_of_tokens_by_hand():
+    """Lengths 3, 4 and 1."""
+    assert token_mean(MASK)[MASK].tolist() == pytest.approx([1 / 8] * 8)
+    assert completion_mean(MASK)[MASK].tolist() == pytest.approx([1 / 9] * 3 + [1 / 12] * 4 + [1 / 3])
+    assert completion_sum(MASK)[MASK].tolist() == pytest.approx([1 / 3] * 8)
+    for average in (token_mean, completion_mean, completion_sum):
+        assert (average(MASK)[~MASK] == 0).all()
+        no_token = average(torch.zeros(2, 3))
+        assert torch.isfinite(no_token).all() and (no_token == 0).all()
+
+
+def test_advantages_of_completions_by_hand():
+    returns = torch.tensor([1.0, 3.0, 8.0, 5.0, 5.0, 5.0])  # two prompts, three completions each
+    assert no_baseline(returns).tolist() == returns.tolist()
+    assert batch_mean_baseline(returns).tolist() == [-3.5, -1.5, 3.5, 0.5, 0.5, 0.5]
+    assert leave_one_out(returns, 3).tolist() == [1 - 5.5, 3 - 4.5, 8 - 2.0, 0, 0, 0]
+    assert group_centred(returns, 3).tolist() == [-3, -1, 4, 0, 0, 0]
+    deviation = math.sqrt((9 + 1 + 16) / 2)
+    expected = [-3 / deviation, -1 / deviation, 4 / deviation, 0, 0, 0]
+    assert group_relative(returns, 3).tolist() == pytest.approx(expected, abs=1e-4)
+
+
+def test_leave_one_out_is_the_centred_return_times_k_over_k_minus_1():
+    returns = randoms(20)
+    assert torch.allclose(leave_one_out(returns, 5), group_centred(returns, 5) * 5 / 4)
+    assert torch.allclose(group_relative(1000 * returns, 5), group_relative(returns, 5), atol=1e-2)  # scale is lost
+    assert leave_one_out(returns, 5).dtype == torch.float64
+    assert leave_one_out(returns.bfloat16(), 5).dtype == torch.float32
+
+
+@pytest.mark.parametrize("advantage", [leave_one_out, group_centred, group_relative])
+def test_groups_must_exist_and_fit(advantage):
+    with pytest.raises(ValueError, match="samples_per_prompt"):
+        advantage(torch.ones(4), 1)
+    with pytest.raises(ValueError, match="groups of 3"):
+        advantage(torch.ones(4), 3)

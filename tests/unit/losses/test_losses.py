@@ -8,11 +8,14 @@ from torch.autograd import gradcheck
 
 from rlhf_lab.losses import (
     bradley_terry_loss,
+    clipped_surrogate,
+    completion_ratio,
     entropy,
     language_model_loss,
     ppo_policy_loss,
     ppo_value_loss,
     probability_ratio,
+    score_function_surrogate,
 )
 
 MASK = torch.tensor([[1, 1, 0], [1, 1, 1]], dtype=torch.bool)
@@ -92,6 +95,28 @@ def test_ppo_policy_gradient_at_ratio_1_is_the_policy_gradient():
     assert torch.allclose(log_probs.grad, expected)
 
 
+def test_the_clip_may_be_wider_upwards():
+    """Each of two ratios below, within and above the bounds, with a good and a bad token."""
+    ratio = torch.tensor([0.5, 0.9, 1.25, 1.5]).repeat(2)
+    advantages = torch.tensor([1.0] * 4 + [-1.0] * 4)
+    loss = clipped_surrogate(ratio, advantages, low=0.2, high=0.28)
+    assert loss.tolist() == pytest.approx([-0.5, -0.9, -1.25, -1.28, 0.8, 0.9, 1.25, 1.5])
+
+
+def test_score_function_by_hand():
+    log_probs = torch.tensor([[-1.0, -2.0]], requires_grad=True)
+    loss = score_function_surrogate(log_probs, torch.tensor([[3.0, -1.0]]))
+    assert loss.tolist() == [[3.0, -2.0]]
+    loss.sum().backward()
+    assert log_probs.grad.tolist() == [[-3.0, 1.0]]
+
+
+def test_the_ratio_of_a_completion_is_the_geometric_mean_of_its_tokens():
+    new = torch.tensor([[math.log(2), math.log(8), 99.0], [math.log(3), 0.0, 0.0]])
+    ratio = completion_ratio(new, torch.zeros(2, 3), MASK)
+    assert ratio.flatten().tolist() == pytest.approx([4.0, 3 ** (1 / 3)])
+
+
 def test_ratio_survives_extreme_log_probabilities():
     ratio = probability_ratio(torch.tensor([-1e4, 0.0, 0.0]), torch.tensor([0.0, -1e4, 0.0]))
     assert torch.isfinite(ratio).all() and ratio[2] == 1
@@ -123,9 +148,10 @@ OLD, ADVANTAGES, RETURNS = (doubles(2, 3, seed=s, gradient=False) for s in (5, 6
         (lambda x: bradley_terry_loss(x[0], x[1], margin=0.3), (2, 5)),
         (lambda x: ppo_policy_loss(0.3 * x, 0.3 * OLD, ADVANTAGES, MASK), (2, 3)),
         (lambda x: ppo_value_loss(x, OLD, RETURNS, MASK), (2, 3)),
+        (lambda x: clipped_surrogate(completion_ratio(0.3 * x, 0.3 * OLD, MASK), ADVANTAGES).sum(), (2, 3)),
         (lambda x: entropy(x).mean(), (6, 4)),
     ],
-    ids=["language model", "bradley-terry", "ppo policy", "ppo value", "entropy"],
+    ids=["language model", "bradley-terry", "ppo policy", "ppo value", "completion ratio", "entropy"],
 )
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_gradients_against_finite_differences(loss, shape, seed):

@@ -8,9 +8,19 @@ import pytest
 import torch
 
 from rlhf_lab.advantages import AdaptiveKL, gae, token_rewards
-from rlhf_lab.models import clone, new_language_model, tiny_config
+from rlhf_lab.models import ValueHead, clone, new_language_model, tiny_config
 from rlhf_lab.sampling import completion_log_probs, sample
-from rlhf_lab.training.algorithms import PPO, Experience
+from rlhf_lab.training.algorithms import (
+    DAPO,
+    DR_GRPO,
+    GRPO,
+    GSPO,
+    PPO,
+    REINFORCE,
+    RLOO,
+    Experience,
+    GeneralisedAdvantage,
+)
 from rlhf_lab.training.policy_gradient import PolicyGradientConfig, _backward, train_policy
 
 SMALL = PolicyGradientConfig(
@@ -22,6 +32,9 @@ SMALL = PolicyGradientConfig(
     missing_end_penalty=0.0,
     piece_tokens=500,
 )
+
+
+ZOO = {"REINFORCE": REINFORCE, "RLOO": RLOO, "PPO": PPO, "GRPO": GRPO, "Dr. GRPO": DR_GRPO, "DAPO": DAPO, "GSPO": GSPO}
 
 
 def seeded(seed=0):
@@ -43,7 +56,7 @@ def weights(model):
     return torch.cat([p.detach().flatten() for p in model.parameters()])
 
 
-def train(fresh, tokenizer, prompts, config=SMALL, algorithm=None, reward=share_of_good_tokens, seed=0, **others):
+def train(fresh, tokenizer, prompts, config=SMALL, algorithm=PPO, reward=share_of_good_tokens, seed=0, **others):
     policy = others.pop("policy", None) or fresh()
     result = train_policy(
         policy, clone(fresh()), reward, tokenizer, prompts, algorithm, config, generator=seeded(seed), **others
@@ -127,12 +140,12 @@ def make_experience(policy, tokenizer, prompts, scores_seed=1):
     reference = rollout.log_probs + 0.3 * torch.randn(shape, generator=seeded(3)) * rollout.completion_mask
     values = torch.randn(shape, generator=seeded(4)) * rollout.completion_mask
     scores = torch.randn(len(rollout), generator=seeded(scores_seed))
-    return Experience(rollout, scores, reference, values)
+    return Experience(rollout, scores, reference, values, group_size=3, kl_coefficient=0.1)
 
 
 def test_credit_against_a_plain_loop(model, tokenizer, prompts):
     experience = make_experience(model, tokenizer, prompts)
-    credited = PPO(gamma=0.9, lam=0.8).credit(experience, kl_coefficient=0.1)
+    credited = replace(PPO, advantage=GeneralisedAdvantage(gamma=0.9, lam=0.8)).credit(experience)
     mask, values = experience.mask.numpy(), experience.values.numpy()
     raw = np.zeros(mask.shape)
     for i in range(len(mask)):
@@ -150,28 +163,28 @@ def test_credit_against_a_plain_loop(model, tokenizer, prompts):
 
 def test_whitened_rewards_keep_their_mean(model, tokenizer, prompts):
     experience = make_experience(model, tokenizer, prompts)
-    algorithm = PPO(whiten_rewards=True, whiten_advantages=False)
-    credited = algorithm.credit(experience, kl_coefficient=0.1)
+    advantage = GeneralisedAdvantage(whiten_rewards=True, whiten_advantages=False)
+    credited = replace(PPO, advantage=advantage).credit(experience)
     mask = experience.mask
     rewards = token_rewards(experience.scores, experience.kl, mask, 0.1)
     real = rewards[mask]
     scaled = ((rewards - real.mean()) / real.std(correction=0) + real.mean()) * mask
-    expected = gae(scaled, experience.values, mask, 1.0, algorithm.lam)
+    expected = gae(scaled, experience.values, mask, 1.0, advantage.lam)
     assert torch.allclose(credited.advantages, expected, atol=1e-4)
 
 
-def test_pieces_of_a_minibatch_add_up_to_its_gradient(model, tokenizer, prompts):
-    from rlhf_lab.models import ValueHead
-
+@pytest.mark.parametrize("name", ZOO)
+def test_pieces_of_a_minibatch_add_up_to_its_gradient(model, tokenizer, prompts, name):
+    algorithm = ZOO[name]
     value_head = ValueHead(16)
     torch.nn.init.normal_(value_head.linear.weight, generator=seeded(8))
-    algorithm = PPO()
-    experience = algorithm.credit(make_experience(model, tokenizer, prompts), kl_coefficient=0.1)
+    experience = algorithm.credit(make_experience(model, tokenizer, prompts))
     rows, results = torch.tensor([7, 2, 0, 11, 5, 4, 9]), []
     for piece_tokens in (1000, 60):
         config = replace(SMALL, piece_tokens=piece_tokens, entropy_coefficient=0.01)
         model.zero_grad()
-        metrics = _backward(model, value_head, algorithm, experience, rows, config)
+        minibatch = experience.minibatch(rows, algorithm.surrogate.average)
+        metrics = _backward(model, value_head if algorithm is PPO else None, algorithm, minibatch, config)
         results.append((metrics, model.get_input_embeddings().weight.grad.clone()))
     assert torch.allclose(results[0][1], results[1][1], rtol=1e-3, atol=1e-5)
     for name, value in results[0][0].items():
@@ -185,11 +198,46 @@ def test_the_value_head_learns_to_foresee_the_reward(fresh, tokenizer, prompts):
         return torch.tensor([float(len(prompt) > 20) for prompt in rollout.prompts])
 
     config = replace(SMALL, steps=25, learning_rate=1e-2)
-    algorithm = PPO(epochs=4, value_coefficient=1.0, lam=1.0)
+    algorithm = replace(PPO, advantage=GeneralisedAdvantage(value_coefficient=1.0, lam=1.0), epochs=4)
     _, result = train(fresh, tokenizer, prompts, config, algorithm, reward)
     assert result.history[0]["explained_variance"] == pytest.approx(0.0, abs=1e-5)
     assert result.last["explained_variance"] > 0.6
     assert result.value_head.linear.weight.abs().max() > 0
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_every_algorithm_raises_the_reward(fresh, tokenizer, prompts, name):
+    config = replace(SMALL, steps=30, samples_per_prompt=6, kl_coefficient=0.01)
+    _, result = train(fresh, tokenizer, prompts, config, ZOO[name])
+    assert not result.stopped
+    assert all(m["first_ratio_error"] < 1e-4 for m in result.history)
+    assert result.history[0]["reward"] < 0.45 and result.last["reward"] > 0.65, name
+    assert (result.value_head is not None) == (name == "PPO")
+    assert ("value_loss" in result.last) == ("explained_variance" in result.last) == (name == "PPO")
+    assert ("clip_fraction" in result.last) == (name not in ("REINFORCE", "RLOO"))
+
+
+def test_groups_whose_scores_are_all_the_same_teach_nothing(fresh, tokenizer, prompts):
+    def reward(rollout):
+        return torch.tensor([float(len(prompt)) for prompt in rollout.prompts])
+
+    policy = fresh()
+    before = weights(policy)
+    config = replace(SMALL, steps=1, samples_per_prompt=6)
+    for name in ("GRPO", "Dr. GRPO", "DAPO", "GSPO", "RLOO"):
+        policy, result = train(fresh, tokenizer, prompts, config, ZOO[name], reward)
+        assert result.last["flat_groups"] == 1.0
+        assert torch.allclose(weights(policy), before, atol=1e-6), name
+
+
+def test_one_sample_a_prompt_is_too_few_for_a_group(fresh, tokenizer, prompts):
+    with pytest.raises(ValueError, match="samples_per_prompt"):
+        train(fresh, tokenizer, prompts, replace(SMALL, steps=1), GRPO)
+
+
+def test_the_score_function_allows_one_update_only():
+    with pytest.raises(ValueError, match="first update"):
+        replace(RLOO, epochs=2)
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one_to_the_bit(fresh, tokenizer, prompts, tmp_path):
