@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 from rlhf_lab.feedback import Item, Record, compare_item, effective
+from rlhf_lab.feedback.shares import wilson_interval
 
 
 @dataclass(frozen=True)
@@ -50,22 +50,6 @@ class WinRate:
             f"preferred in {100 * self.estimate:.0f} of 100 ({self.wins} won, {self.ties} tied, {self.losses} lost;"
             f" {self.confidence:.0%} interval {100 * low:.0f} to {100 * high:.0f}): {self.verdict}"
         )
-
-
-def wilson_interval(successes: float, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Score interval for a proportion (Wilson 1927): sound for few trials and for shares near 0 or 1.
-
-    Returns (0, 1) for no trials: nothing is known. Raises ValueError for impossible counts.
-    """
-    if trials < 0 or not 0 <= successes <= trials:
-        raise ValueError(f"{successes} successes in {trials} trials is impossible.")
-    if trials == 0:
-        return 0.0, 1.0
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    share = successes / trials
-    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
-    half = z / (1 + z * z / trials) * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def win_rate(outcomes: Iterable[str], confidence: float = 0.95) -> WinRate:

@@ -1,13 +1,24 @@
-"""From comparisons to what a loss wants: pairs of a chosen and a rejected completion.
+"""From answers to what a loss wants: pairs of a chosen and a rejected completion of one prompt.
+
+    compare   the winner over the other
+    rank      every text over every text of a lower tier
+    edit      the rewritten text over the original
+    score     of the texts of one prompt that one rater scored: the higher over the lower
+    label     of the texts of one prompt that one rater labelled: those without a fault over those with one
 
 A tie, "both bad", a skip and an answer that was taken back do not say which text is better, so they give no
-pair. Ties can be had apart, for a loss that can use them.
+pair. Ties of comparisons can be had apart, for a loss that can use them. Gold answers (source "gold") are no
+ratings and give none either. Examples that are no pairs are made in `rlhf_lab.feedback.examples`.
 """
 
-from collections.abc import Iterable
+import random
+import uuid
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
-from rlhf_lab.feedback.records import Record, effective
+from rlhf_lab.feedback.errors import RecordError
+from rlhf_lab.feedback.records import Record, effective, question
 
 
 @dataclass(frozen=True)
@@ -18,6 +29,8 @@ class PreferencePair:
     chosen: str
     rejected: str
     group: str  # pairs of one group stay together when data is split: here the prompt
+    strength: int | None = None  # how much better: 1 (slightly), 2 (clearly), 3 (much); None if nobody said
+    weight: float = 1.0  # all pairs of one ranking (or of one rater's scores of a prompt) weigh one together
 
 
 @dataclass(frozen=True)
@@ -31,20 +44,44 @@ class TiedPair:
     both_bad: bool = False  # neither was any good
 
 
-def preference_pairs(records: Iterable[Record]) -> list[PreferencePair]:
-    """The pairs that comparisons say something about, in the order they were made.
+def preference_pairs(
+    records: Iterable[Record], axis: str | None = None, good_tags: Collection[str] = ()
+) -> list[PreferencePair]:
+    """The pairs that answers of any kind say something about, in the order they were made, scores and labels last.
 
-    Ties, both_bad, skips, discarded and retracted answers and pairs of equal texts are dropped. Events work
-    as well as records: what was superseded does not count.
+    axis: which score counts; None takes the sum of all, and a text scored on other axes is not compared.
+    good_tags: labels that are no fault. Every other label is one.
+
+    Pairs of equal texts are dropped, and so is everything that the module's docstring says gives none. Events
+    work as well as records: what was superseded does not count.
     """
+    records = ratings(records)
     pairs = []
-    for record in _comparisons(records):
-        if record.winner in ("tie", "both_bad"):
-            continue
-        chosen = record.candidate(record.winner).text
-        rejected = next(candidate.text for candidate in record.candidates if candidate.id != record.winner)
-        if chosen != rejected:
-            pairs.append(PreferencePair(record.prompt, chosen, rejected, group=record.prompt))
+    for record in records:
+        if record.kind == "compare" and record.winner not in ("tie", "both_bad"):
+            chosen = record.candidate(record.winner).text
+            rejected = next(candidate.text for candidate in record.candidates if candidate.id != record.winner)
+            if chosen != rejected:
+                pairs.append(PreferencePair(record.prompt, chosen, rejected, record.prompt, record.strength))
+        elif record.kind == "rank":
+            tiers = [[record.candidate(each).text for each in tier] for tier in record.value]
+            pairs += _ordered(record.prompt, tiers)
+        elif record.kind == "edit":
+            pairs += _ordered(record.prompt, [[record.value["text"]], [record.candidate(record.value["base_id"]).text]])
+    for prompt, judged in _judged(records, "score"):
+        by_axes: dict[tuple[str, ...], dict[int, list[str]]] = {}
+        for record in judged:
+            axes = tuple(sorted(record.value)) if axis is None else (axis,)
+            if set(axes) <= set(record.value):
+                total = sum(record.value[each] for each in axes)
+                by_axes.setdefault(axes, {}).setdefault(total, []).append(record.candidates[0].text)
+        for totals in by_axes.values():
+            pairs += _ordered(prompt, [totals[total] for total in sorted(totals, reverse=True)])
+    for prompt, judged in _judged(records, "label"):
+        texts: dict[bool, list[str]] = {False: [], True: []}
+        for record in judged:
+            texts[has_fault(record, good_tags)].append(record.candidates[0].text)
+        pairs += _ordered(prompt, [texts[False], texts[True]])
     return pairs
 
 
@@ -53,9 +90,78 @@ def tied_pairs(records: Iterable[Record]) -> list[TiedPair]:
     return [
         TiedPair(record.prompt, *(candidate.text for candidate in record.candidates), group=record.prompt,
                  both_bad=record.winner == "both_bad")
-        for record in _comparisons(records) if record.winner in ("tie", "both_bad")
+        for record in ratings(records) if record.winner in ("tie", "both_bad")
     ]
 
 
-def _comparisons(records: Iterable[Record]) -> list[Record]:
-    return [record for record in effective(records) if record.kind == "compare" and record.status == "submitted"]
+def ratings(records: Iterable[Record]) -> list[Record]:
+    """The submitted answers that stand, gold answers aside."""
+    return [record for record in effective(records) if record.status == "submitted" and record.source != "gold"]
+
+
+def has_fault(record: Record, good_tags: Collection[str] = ()) -> bool:
+    """Whether a labelled text has a label that is not among the good ones."""
+    return any(tag not in good_tags for tag in record.value)
+
+
+def comparison_records(
+    pairs: Iterable[PreferencePair], rater_id: str, task_id: str, source: str = "human", seed: int = 0
+) -> list[Record]:
+    """Pairs from elsewhere as records of comparisons, for a store, a `ReplayRater` or a session's queue.
+
+    The ids follow from the content, so that the same pairs brought in twice count once. Which text stood on
+    which side is not known of such pairs; it is drawn by the seed, so that it tells nothing about the answer.
+    """
+    records = []
+    for number, pair in enumerate(pairs):
+        rng = random.Random(f"{seed}\x1f{number}")
+        texts = rng.sample([pair.chosen, pair.rejected], 2)
+        item = question(pair.prompt, texts)
+        value = {"winner": item.candidates[texts.index(pair.chosen)].id}
+        if pair.strength is not None:
+            value["strength"] = pair.strength
+        records.append(Record(
+            rater_id=rater_id, source=source, session_id="imported", task_id=task_id, kind="compare",
+            item_id=item.item_id, prompt=pair.prompt, candidates=item.candidates,
+            display_order=tuple(candidate.id for candidate in item.candidates), status="submitted", value=value,
+            input_method="import", uid=content_uid(task_id, rater_id, str(number), item.item_id, str(value)),
+            ts_utc=NO_TIME,
+        ))  # fmt: skip
+    return records
+
+
+NO_TIME = "1970-01-01T00:00:00.000+00:00"  # the time of what was brought in and does not say when it was made
+
+
+def content_uid(*parts: str) -> str:
+    """An identity that follows from the content, for records that are brought in from elsewhere."""
+    content = "\x1f".join(parts).encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, content))
+
+
+def _judged(records: Iterable[Record], kind: str) -> Iterator[tuple[str, list[Record]]]:
+    """The records of a kind, by prompt and rater: one person's judgements of one prompt can be compared."""
+    found: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        if record.kind == kind:
+            found.setdefault((record.prompt, record.rater_id), []).append(record)
+    for (prompt, _), judged in found.items():
+        yield prompt, judged
+
+
+def _ordered(prompt: str, tiers: Sequence[Sequence[str]]) -> list[PreferencePair]:
+    """All pairs of texts from different tiers, the better tier first; together they weigh one."""
+    found = [
+        (chosen, rejected)
+        for better, worse in combinations(tiers, 2) for chosen in better for rejected in worse if chosen != rejected
+    ]  # fmt: skip
+    return [PreferencePair(prompt, *pair, group=prompt, weight=1 / len(found)) for pair in found]
+
+
+def check_pairs(pairs: Iterable[PreferencePair]) -> list[PreferencePair]:
+    """The same pairs. RecordError for one of two equal texts, which no answer can mean."""
+    pairs = list(pairs)
+    for number, pair in enumerate(pairs):
+        if pair.chosen == pair.rejected:
+            raise RecordError(f"Pair {number} prefers a text to itself: {pair.chosen[:60]!r}. Leave it out.")
+    return pairs

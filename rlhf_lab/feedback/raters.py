@@ -13,13 +13,14 @@ It sees what a person would see: the prompt and the texts in display order, and 
 NoAnswerError says that it has no answer to this question.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from rlhf_lab.feedback.errors import FeedbackError, NoAnswerError
 from rlhf_lab.feedback.files import read_records
-from rlhf_lab.feedback.records import VERDICTS, Item, Record, effective
+from rlhf_lab.feedback.records import VERDICTS, Item, Record, effective, repeat_number
 from rlhf_lab.feedback.session import RatingSession, View
 
 
@@ -120,20 +121,23 @@ def rater_name(rater: Any) -> str:
 
 
 class ReplayRater:
-    """Answers as somebody did before, whichever side the texts stand on now.
+    """Answers as somebody did before, whichever side the texts stand on now; every kind of question.
 
-    records: the recording; comparisons that stand are used, later ones win where a question was asked twice.
+    records: the recording; answers that stand are used, later ones win where a question was asked twice. Where
+        the recording holds repeats ("<id>#2"), the first time a question is asked gets the first answer, the
+        second time that to the repeat, and so on in a circle.
     name: who was recorded; by default the rater_id of the first record.
     """
 
     def __init__(self, records: Iterable[Record], name: str = ""):
-        self._answers: dict[tuple[str, frozenset[str]], Record] = {}
+        self._answers: dict[Any, dict[int, Record]] = {}
+        self._asked: Counter[Any] = Counter()
         for record in effective(records):
-            if record.winner is not None:
-                texts = frozenset(candidate.text for candidate in record.candidates)
-                self._answers.pop((record.prompt, texts), None)
-                self._answers[record.prompt, texts] = record
-        self.name = name or next((record.rater_id for record in self._answers.values()), "nobody")
+            if record.status == "submitted":
+                numbered = self._answers.setdefault(_key(record.kind, record.prompt, record.item), {})
+                numbered.pop(repeat_number(record.item_id), None)
+                numbered[repeat_number(record.item_id)] = record
+        self.name = name or next((record.rater_id for record in self._recorded()), "nobody")
 
     @classmethod
     def from_file(cls, path: Path | str, name: str = "") -> "ReplayRater":
@@ -142,15 +146,54 @@ class ReplayRater:
 
     @property
     def items(self) -> list[Item]:
-        """The questions that were answered, to be used as a queue."""
-        unique = {record.item_id: record.item for record in self._answers.values()}
+        """The questions that were answered, of all kinds; to be used as a queue where there is one kind."""
+        return self.items_of()
+
+    def items_of(self, kind: str | None = None) -> list[Item]:
+        """The questions of a kind that were answered, to be used as a queue."""
+        unique = {record.item_id: record.item for record in self._recorded() if kind in (None, record.kind)}
         return list(unique.values())
 
-    def compare(self, prompt: str, left: str, right: str) -> str:
-        """The recorded answer; NoAnswerError if this question is not in the recording."""
-        record = self._answers.get((prompt, frozenset((left, right))))
-        if record is None:
-            raise NoAnswerError(f"The recording of {self.name!r} has no answer about these texts.")
-        if record.winner in ("tie", "both_bad"):
+    def compare(self, prompt: str, left: str, right: str) -> str | tuple[str, int]:
+        """The recorded answer; NoAnswerError if this question is not in the recording. So for all kinds."""
+        record = self._recall("compare", prompt, [left, right])
+        if record.winner in VERDICTS:
             return record.winner
-        return "left" if record.candidate(record.winner).text == left else "right"
+        side = "left" if record.candidate(record.winner).text == left else "right"
+        return side if record.strength is None else (side, record.strength)
+
+    def score(self, prompt: str, text: str) -> dict[str, int]:
+        """The recorded scores."""
+        return dict(self._recall("score", prompt, [text]).value)
+
+    def label(self, prompt: str, text: str) -> list[str]:
+        """The recorded tags."""
+        return list(self._recall("label", prompt, [text]).value)
+
+    def edit(self, prompt: str, text: str) -> str:
+        """The recorded rewriting."""
+        return self._recall("edit", prompt, [text]).value["text"]
+
+    def rank(self, prompt: str, texts: Sequence[str]) -> list[list[int]]:
+        """The recorded tiers, as places in `texts`."""
+        record = self._recall("rank", prompt, texts)
+        places = {text: [i for i, other in enumerate(texts) if other == text] for text in texts}
+        return [[places[record.candidate(each).text].pop(0) for each in tier] for tier in record.value]
+
+    def _recorded(self) -> list[Record]:
+        """All answers, in the order in which the questions were first met."""
+        return [record for numbered in self._answers.values() for record in numbered.values()]
+
+    def _recall(self, kind: str, prompt: str, texts: Sequence[str]) -> Record:
+        key = (kind, prompt, tuple(sorted(texts)))
+        numbered = self._answers.get(key)
+        if numbered is None:
+            raise NoAnswerError(f"The recording of {self.name!r} has no answer about these texts.")
+        answers = [numbered[number] for number in sorted(numbered)]
+        record = answers[self._asked[key] % len(answers)]
+        self._asked[key] += 1
+        return record
+
+
+def _key(kind: str, prompt: str, item: Item) -> tuple[str, str, tuple[str, ...]]:
+    return kind, prompt, tuple(sorted(candidate.text for candidate in item.candidates))

@@ -18,9 +18,10 @@ Five kinds of question share this form; `value` is what differs:
 import hashlib
 import json
 import math
+import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -122,6 +123,30 @@ def compare_item(
 ) -> Item:
     """A question "which of these two completions is better?"; see `question`."""
     return question(prompt, (first, second), policies, sampling, seeds, is_gold)
+
+
+def repeat_of(item: Item, number: int = 2) -> Item:
+    """The same question once more, to see whether a rater answers it as before; its id is "<id>#2".
+
+    The session shows it with the texts in the opposite order (of the third, "#3", in the first order again).
+    """
+    if number < 2:
+        raise RecordError(f"The first repeat of a question is its number 2; got {number}.")
+    return replace(item, item_id=f"{original_id(item.item_id)}#{number}")
+
+
+def original_id(item_id: str) -> str:
+    """The id of the question that a repeat repeats; any other id is its own."""
+    return _REPEAT.sub("", item_id)
+
+
+def repeat_number(item_id: str) -> int:
+    """How many times the question has been asked when this one is: 2 for "<id>#2", 1 for what is no repeat."""
+    match = _REPEAT.search(item_id)
+    return int(match[1]) if match else 1
+
+
+_REPEAT = re.compile(r"#([2-9]|[1-9][0-9]+)$")
 
 
 @dataclass(frozen=True)

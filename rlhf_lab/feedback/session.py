@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from rlhf_lab.feedback.errors import ConflictError, FeedbackError
-from rlhf_lab.feedback.records import KINDS, Candidate, Item, Record, effective
+from rlhf_lab.feedback.records import KINDS, Candidate, Item, Record, effective, original_id, repeat_number
 from rlhf_lab.feedback.store import FeedbackStore
 
 
@@ -228,9 +228,10 @@ class RatingSession:
         return item
 
     def _in_display_order(self, item: Item) -> list[Candidate]:
-        rng = random.Random(f"{self.seed}\x1f{self.rater_id}\x1f{item.item_id}")
+        rng = random.Random(f"{self.seed}\x1f{self.rater_id}\x1f{original_id(item.item_id)}")
         places = {candidate.id: rng.random() for candidate in item.candidates}
-        return sorted(item.candidates, key=lambda candidate: places[candidate.id])
+        swapped = repeat_number(item.item_id) % 2 == 0  # a repeat stands the other way round
+        return sorted(item.candidates, key=lambda candidate: places[candidate.id], reverse=swapped)
 
     def _record_item(
         self, status: str, turn: str, value: Any, ms: int | None, input_method: str,

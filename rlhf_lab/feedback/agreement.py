@@ -1,0 +1,349 @@
+"""What ratings are worth: how far a rater agrees with themselves, with the truth and with others.
+
+    self_consistency    repeats of a question answered as before
+    gold_accuracy       gold items answered rightly
+    left_share          how often the text on the left won
+    cohen_kappa         agreement of two raters beyond chance
+    krippendorff_alpha  agreement of any number of raters, with gaps
+    bradley_terry       strengths of policies (or texts) from who beat whom
+    time_per_item       how long answers took
+    report              all that can be said of some records, in lines
+
+Agreement that chance alone would bring is not worth much, so the last-named coefficients subtract it: 1 is
+perfect agreement, 0 is what shuffled answers would give. Import this module by its name; it needs numpy, which
+the rest of `rlhf_lab.feedback` does not.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import NormalDist, median, quantiles
+from typing import Any
+
+import numpy as np
+
+from rlhf_lab.feedback.errors import FeedbackError
+from rlhf_lab.feedback.records import VERDICTS, Record, effective, original_id, repeat_number
+from rlhf_lab.feedback.shares import Share
+
+LEVELS = ("nominal", "ordinal", "interval")
+
+
+# --- One rater -----------------------------------------------------------------------------------------
+
+
+def self_consistency(records: Iterable[Record], tolerance: int = 0, confidence: float = 0.95) -> Share:
+    """The share of repeats that were answered like the question before them.
+
+    Repeats are found by their ids ("<id>#2", see `records.repeat_of`) and compared with the answer of the same
+    rater to the same task's original. tolerance: how far scores may be apart and still count as the same.
+    """
+    records = _submitted(records)
+    first = {_question(record): record for record in records if repeat_number(record.item_id) == 1}
+    outcomes = [
+        same_answer(first[_question(record)], record.value, tolerance)
+        for record in records if repeat_number(record.item_id) > 1 and _question(record) in first
+    ]  # fmt: skip
+    return Share.of(outcomes, confidence)
+
+
+def gold_accuracy(
+    records: Iterable[Record], answers: Mapping[str, Any] | Iterable[Record], tolerance: int = 0,
+    confidence: float = 0.95,
+) -> Share:
+    """The share of gold items answered rightly.
+
+    answers: the right ones, as {item_id: value} in canonical form, or as records (of source "gold", say).
+    Items without a right answer are passed over, and so are records of source "gold" among the records.
+    """
+    if not isinstance(answers, Mapping):
+        answers = {record.item_id: record.value for record in _submitted(answers)}
+    outcomes = [
+        same_answer(record, answers[original_id(record.item_id)], tolerance)
+        for record in _submitted(records) if record.source != "gold" and original_id(record.item_id) in answers
+    ]  # fmt: skip
+    return Share.of(outcomes, confidence)
+
+
+def left_share(records: Iterable[Record], confidence: float = 0.95) -> Share:
+    """How often the text on the left won, among comparisons with a winner.
+
+    Sides are drawn by chance, so whatever the taste, one half is to be expected of a rater without a bias. An
+    interval that leaves out one half is a sign of one.
+    """
+    decided = [r for r in _submitted(records) if r.winner not in (None, *VERDICTS)]
+    return Share.of((record.winner == record.display_order[0] for record in decided), confidence)
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds that answers took, where they were measured."""
+
+    count: int
+    median: float  # NaN without any
+    quartiles: tuple[float, float]  # a quarter of the answers was quicker than the first, a quarter slower than the last
+    total: float
+
+
+def time_per_item(records: Iterable[Record]) -> Times:
+    """How long the answers took that stand. Answers of machines, and others that nobody timed, are not counted.
+
+    Look at the median: somebody who fetched a coffee has a mean of its own.
+    """
+    seconds = sorted(r.client_ms / 1000 for r in _submitted(records) if r.client_ms is not None)
+    if len(seconds) < 2:
+        only = seconds[0] if seconds else math.nan
+        return Times(len(seconds), only, (only, only), sum(seconds))
+    low, _, high = quantiles(seconds, n=4, method="inclusive")
+    return Times(len(seconds), median(seconds), (low, high), sum(seconds))
+
+
+def same_answer(record: Record, value: Any, tolerance: int = 0) -> bool:
+    """Whether the record's answer is this one: the same winner (of whatever strength), the same tags in any order,
+    the same tiers, the same text; scores on the same axes, at most `tolerance` apart."""
+    own = record.value
+    if record.kind == "compare":
+        return own["winner"] == value["winner"]
+    if record.kind == "score":
+        return own.keys() == value.keys() and all(abs(own[axis] - value[axis]) <= tolerance for axis in own)
+    if record.kind == "rank":
+        return [set(tier) for tier in own] == [set(tier) for tier in value]
+    return own["text"] == value["text"] if record.kind == "edit" else set(own) == set(value)
+
+
+# --- Several raters ------------------------------------------------------------------------------------
+
+
+def answers_by_rater(
+    records: Iterable[Record], axis: str | None = None, tag: str | None = None
+) -> dict[str, dict[str, Any]]:
+    """{item_id: {rater_id: answer}}, to be compared by the coefficients below; the first answer where repeated.
+
+    Comparisons give the winner's id, "tie" or "both_bad"; scores that of `axis`; labels whether `tag` was given.
+    FeedbackError for rankings and edits, and where axis or tag is missing.
+    """
+    table: dict[str, dict[str, Any]] = {}
+    for record in _submitted(records):
+        if repeat_number(record.item_id) > 1:
+            continue
+        if record.kind == "compare":
+            answer = record.winner
+        elif record.kind == "score" and axis is not None:
+            answer = record.value.get(axis)
+        elif record.kind == "label" and tag is not None:
+            answer = tag in record.value
+        else:
+            raise FeedbackError(
+                f"Answers of kind {record.kind!r} cannot be tabulated"
+                + {"score": ": name an axis.", "label": ": name a tag."}.get(record.kind, ". Make pairs of them first.")
+            )
+        if answer is not None:
+            table.setdefault(record.item_id, {})[record.rater_id] = answer
+    return table
+
+
+def cohen_kappa(one: Sequence[Hashable], other: Sequence[Hashable], weights: str | None = None) -> float:
+    """Agreement of two raters on the same items, in the same order, beyond chance (Cohen 1960).
+
+    weights: None counts every disagreement alike; "linear" and "quadratic" weigh those of numbers by their
+    distance (Cohen 1968). NaN where there are no items, or where both always give one and the same answer, so that
+    nothing can be told from chance.
+    """
+    if len(one) != len(other):
+        raise FeedbackError(f"Two raters answer the same items; got {len(one)} and {len(other)} answers.")
+    power = {None: 0, "linear": 1, "quadratic": 2}
+    if weights not in power:
+        raise FeedbackError(f"weights is None, 'linear' or 'quadratic'; got {weights!r}.")
+
+    def apart(a: Any, b: Any) -> float:
+        return float(a != b) if weights is None else abs(a - b) ** power[weights]
+
+    if not len(one):
+        return math.nan
+    observed = sum(apart(a, b) for a, b in zip(one, other, strict=True)) / len(one)
+    left, right = Counter(one), Counter(other)
+    expected = sum(apart(a, b) * n * m for a, n in left.items() for b, m in right.items()) / len(one) ** 2
+    return 1 - observed / expected if expected else math.nan
+
+
+def krippendorff_alpha(units: Iterable[Iterable[Any]], level: str = "nominal") -> float:
+    """Agreement of any number of raters, of whom some may be missing anywhere (Krippendorff 2011).
+
+    units: for each item the answers that it got, None for a missing one; `answers_by_rater` gives them as
+    `[answers.values() for answers in table.values()]`. level: "nominal" (different is different), "ordinal" (ranks:
+    apart by how many answers lie between), "interval" (apart by the squared difference). Items with fewer than two
+    answers say nothing. NaN where all answers are the same, or nothing can be compared.
+    """
+    if level not in LEVELS:
+        raise FeedbackError(f"level must be one of {', '.join(LEVELS)}; got {level!r}.")
+    answers = [[answer for answer in unit if answer is not None] for unit in units]
+    counted = [Counter(unit) for unit in answers if len(unit) > 1]
+    totals = sum(counted, Counter())
+    values = sorted(totals) if level != "nominal" else list(totals)
+    place = {value: i for i, value in enumerate(values)}
+    coincidences = np.zeros((len(values), len(values)))  # (V, V): ordered pairs within an item, by its answers - 1
+    for unit in counted:
+        for a, n in unit.items():
+            for b, m in unit.items():
+                coincidences[place[a], place[b]] += n * (m - (a == b)) / (unit.total() - 1)
+    margins = coincidences.sum(1)  # (V,)
+    apart = _distances(values, margins, level)
+    observed, expected = (coincidences * apart).sum(), (np.outer(margins, margins) * apart).sum()
+    return float(1 - (margins.sum() - 1) * observed / expected) if expected > 0 else math.nan
+
+
+def _distances(values: Sequence[Any], margins: np.ndarray, level: str) -> np.ndarray:
+    """How far apart two answers are, squared, (V, V); Krippendorff's metrics."""
+    if level == "nominal":
+        return 1.0 - np.eye(len(values))
+    if level == "interval":
+        numbers = np.array(values, float)
+        return (numbers[:, None] - numbers) ** 2
+    middle = np.cumsum(margins) - margins / 2  # the mean rank of each answer
+    return (middle[:, None] - middle) ** 2
+
+
+# --- Strengths -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Strengths:
+    """Bradley-Terry strengths: P(a beats b) = sigmoid(strength a - strength b). Their mean is 0."""
+
+    names: tuple[str, ...]
+    values: np.ndarray  # (N,) log-strengths
+    covariance: np.ndarray  # (N, N)
+    confidence: float = 0.95
+
+    def __getitem__(self, name: str) -> float:
+        return float(self.values[self.names.index(name)])
+
+    def interval(self, name: str, against: str | None = None) -> tuple[float, float]:
+        """Interval for a strength, or for its lead over another one. A lead whose interval has no 0 in it is clear."""
+        row = np.zeros(len(self.names))
+        row[self.names.index(name)] += 1
+        if against is not None:
+            row[self.names.index(against)] -= 1
+        half = NormalDist().inv_cdf(0.5 + self.confidence / 2) * math.sqrt(max(row @ self.covariance @ row, 0.0))
+        return float(row @ self.values - half), float(row @ self.values + half)
+
+    def probability(self, name: str, other: str) -> float:
+        """P(name beats other)."""
+        return 1 / (1 + math.exp(self[other] - self[name]))
+
+
+def bradley_terry(
+    results: Iterable[tuple[str, str] | tuple[str, str, float]], prior: float = 0.0, confidence: float = 0.95,
+    steps: int = 10_000,
+) -> Strengths:
+    """Fit strengths to (winner, loser) results by maximum likelihood (Bradley and Terry 1952; Hunter 2004).
+
+    A result may carry a third number, its weight; a tie is half a win each way: (a, b, 0.5) and (b, a, 0.5).
+    prior: adds that many wins and as many losses of each contestant against a phantom of average strength. Without
+    one there is no finite answer where some contestants never lost to (or never met) the others: FeedbackError.
+
+    The maximum is found by Hunter's MM algorithm, which never overshoots; intervals come from the curvature there.
+    """
+    results = [(*result, 1.0)[:3] for result in results]
+    names = tuple(sorted({name for winner, loser, _ in results for name in (winner, loser)}))
+    place = {name: i for i, name in enumerate(names)}
+    wins = np.zeros((len(names), len(names)))  # (N, N): how often row beat column
+    for winner, loser, weight in results:
+        if winner == loser or weight < 0:
+            raise FeedbackError(f"A result is (winner, loser), two contestants; got {(winner, loser, weight)!r}.")
+        wins[place[winner], place[loser]] += weight
+    if prior <= 0:
+        _check_connected(names, wins)
+    games, won = wins + wins.T, wins.sum(1) + prior
+    strength = np.ones(len(names))
+    for _ in range(steps):
+        met = (games / (strength[:, None] + strength)).sum(1) + 2 * prior / (strength + 1.0)
+        new = won / met
+        if prior <= 0:
+            new = new / np.exp(np.log(new).mean())
+        done = np.abs(np.log(new / strength)).max(initial=0.0) < 1e-10
+        strength = new
+        if done:
+            break
+    share = strength[:, None] / (strength[:, None] + strength)
+    information = -games * share * share.T
+    np.fill_diagonal(information, 0.0)
+    phantom = strength / (1 + strength)
+    np.fill_diagonal(information, -information.sum(1) + 2 * prior * phantom * (1 - phantom))
+    centre = np.eye(len(names)) - 1 / max(len(names), 1)  # strengths are known up to a constant: their mean is 0
+    covariance = centre @ np.linalg.pinv(information, hermitian=True) @ centre
+    values = np.log(strength)
+    return Strengths(names, values - values.mean() if names else values, covariance, confidence)
+
+
+def results_by_policy(records: Iterable[Record]) -> list[tuple[str, str, float]]:
+    """Comparisons and rankings as results between the policies that wrote the texts; ties as half a win each way.
+
+    "Both bad" is no tie in quality, and two texts of one policy are no contest: neither gives a result.
+    """
+    results = []
+    for record in _submitted(records):
+        policy = {candidate.id: candidate.policy for candidate in record.candidates}
+        if record.kind == "rank":
+            tiers = record.value
+        elif record.kind == "compare" and record.winner != "both_bad":
+            ids = list(policy)
+            tiers = [ids] if record.winner == "tie" else [[record.winner], [i for i in ids if i != record.winner]]
+        else:
+            continue
+        for better, worse in combinations(tiers, 2):
+            results += [(policy[a], policy[b], 1.0) for a in better for b in worse]
+        for tier in tiers:
+            for a, b in combinations(tier, 2):
+                results += [(policy[a], policy[b], 0.5), (policy[b], policy[a], 0.5)]
+    return [result for result in results if result[0] != result[1]]
+
+
+def _check_connected(names: Sequence[str], wins: np.ndarray) -> None:
+    """Ford's condition (1957): from everybody one gets to everybody else along wins."""
+    reach = (wins > 0) | np.eye(len(names), dtype=bool)
+    for middle in range(len(names)):
+        reach |= np.outer(reach[:, middle], reach[middle])
+    if not reach.all():
+        a, b = np.argwhere(~reach)[0]
+        raise FeedbackError(
+            f"{names[a]!r} never beat {names[b]!r}, nor anybody who did, so their distance has no finite estimate."
+            " Collect more comparisons, or pass a prior such as prior=0.5."
+        )
+
+
+# --- In words ------------------------------------------------------------------------------------------
+
+
+def report(records: Iterable[Record], gold: Mapping[str, Any] | Iterable[Record] = ()) -> str:
+    """What can be said of some records: a few lines for each rater, and how far raters agree on comparisons."""
+    records = _submitted(records)
+    gold = gold if isinstance(gold, Mapping) else {record.item_id: record.value for record in _submitted(gold)}
+    lines = []
+    for rater in sorted({record.rater_id for record in records if record.source != "gold"}):
+        own = [record for record in records if record.rater_id == rater]
+        kinds = ", ".join(f"{count} {kind}" for kind, count in Counter(record.kind for record in own).items())
+        lines.append(f"{rater}: {len(own)} answers ({kinds})")
+        for words, share in (("the same again", self_consistency(own)), ("right on gold items", gold_accuracy(own, gold)),
+                             ("left text preferred", left_share(own))):  # fmt: skip
+            if share.trials:
+                lines.append(f"  {words}: {share}")
+        times = time_per_item(own)
+        if times.count:
+            lines.append(f"  time per answer: {times.median:.1f} s at the median")
+    compared = [record for record in records if record.kind == "compare" and record.source != "gold"]
+    units = [list(answers.values()) for answers in answers_by_rater(compared).values() if len(answers) > 1]
+    if units:
+        alpha = krippendorff_alpha(units)
+        lines.append(f"{len(units)} comparisons answered by several raters: Krippendorff's alpha {alpha:.2f}")
+    return "\n".join(lines) or "There are no answers yet."
+
+
+def _submitted(records: Iterable[Record]) -> list[Record]:
+    return [record for record in effective(records) if record.status == "submitted"]
+
+
+def _question(record: Record) -> tuple[str, str, str, str]:
+    return record.task_id, record.rater_id, record.kind, original_id(record.item_id)

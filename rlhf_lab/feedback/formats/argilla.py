@@ -1,0 +1,146 @@
+"""Feedback as records of Argilla 2, in the dictionaries that `argilla.Record.from_dict` takes and `to_dict` gives.
+
+One record is one question, with the answers of everybody who gave one. Its fields are `prompt` and `text_1`,
+`text_2`, ... in canonical order. The questions that an Argilla dataset needs for them, by kind:
+
+    compare   LabelQuestion "preference": text_1, text_2, tie, both_bad; RatingQuestion "strength": 1 to 3, optional
+    score     a RatingQuestion for each axis, named after it
+    label     MultiLabelQuestion "labels"; in `from_dict`'s form no tag at all is the one tag "none"
+    rank      RankingQuestion "ranking": the texts, best first; TextQuestion "ties": "text_1=text_3", optional
+    edit      TextQuestion "edit"
+
+Argilla wants a UUID for each user: `user_id(rater_id)`. What else our records know is in the metadata.
+"""
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rlhf_lab.feedback.errors import RecordError
+from rlhf_lab.feedback.formats.rows import text_of
+from rlhf_lab.feedback.pairs import NO_TIME, content_uid, ratings
+from rlhf_lab.feedback.records import KINDS, VERDICTS, Candidate, Record, question
+
+_NO_TAG = "none"
+_USERS = uuid.uuid5(uuid.NAMESPACE_DNS, "raters.rlhf-lab")
+
+
+def user_id(rater_id: str) -> str:
+    """The UUID that stands for a rater in Argilla; always the same for the same name."""
+    return str(uuid.uuid5(_USERS, rater_id))
+
+
+def to_argilla(records: Iterable[Record]) -> list[dict[str, Any]]:
+    """Argilla's records of all answers that stand: one a question, with everybody's responses."""
+    rows: dict[str, dict[str, Any]] = {}
+    for record in ratings(records):
+        names = {candidate.id: f"text_{place}" for place, candidate in enumerate(record.candidates, start=1)}
+        key = f"{record.task_id}/{record.kind}/{record.item_id}"
+        row = rows.setdefault(key, {
+            "id": key,
+            "fields": {"prompt": record.prompt, **{names[c.id]: c.text for c in record.candidates}},
+            "metadata": {
+                "kind": record.kind, "task_id": record.task_id, "item_id": record.item_id, "is_gold": record.is_gold,
+                "candidates": json.dumps([[candidate.id, candidate.policy] for candidate in record.candidates]),
+            },
+            "suggestions": {}, "responses": {}, "vectors": {},
+        })  # fmt: skip
+        for name, answer in _answers(record, names).items():
+            row["responses"].setdefault(name, []).append({"value": answer, "user_id": user_id(record.rater_id)})
+    return list(rows.values())
+
+
+def from_argilla(
+    rows: Iterable[Mapping[str, Any]], raters: Sequence[str] = (), kind: str | None = None,
+    task_id: str = "argilla", source: str = "human",
+) -> list[Record]:
+    """Our records of Argilla's, one for each user who answered.
+
+    raters: names to give back to the users that `user_id` made of them; other users are called by their UUID.
+    kind, task_id: of rows that have none in their metadata, because they were not made by `to_argilla`.
+    Responses that are drafts or discarded are left out. RecordError, naming the row, for what cannot be read.
+    """
+    known = {user_id(rater): rater for rater in raters}
+    records = []
+    for number, row in enumerate(rows):
+        where = f"Argilla record {number}"
+        fields, metadata = row.get("fields"), row.get("metadata") or {}
+        if not isinstance(fields, Mapping):
+            raise RecordError(f"{where} has no fields.")
+        prompt = text_of(fields, "prompt", where)
+        texts = [text_of(fields, f"text_{i}", where) for i in range(1, 1 + sum(k.startswith("text_") for k in fields))]
+        of_kind, task = metadata.get("kind", kind), metadata.get("task_id", task_id)
+        if of_kind not in KINDS:
+            raise RecordError(f"{where} does not say its kind. Pass kind=, one of {', '.join(KINDS)}.")
+        item = question(prompt, texts)
+        candidates, item_id = item.candidates, metadata.get("item_id", item.item_id)
+        if "candidates" in metadata:
+            identities = json.loads(metadata["candidates"])
+            candidates = tuple(Candidate(i, text, policy) for (i, policy), text in zip(identities, texts, strict=True))
+        for user, answers in _by_user(row.get("responses") or {}).items():
+            rater = known.get(user, user)
+            try:
+                records.append(Record(
+                    rater_id=rater, source=source, session_id="imported", task_id=task, kind=of_kind, item_id=item_id,
+                    prompt=prompt, candidates=candidates, display_order=tuple(c.id for c in candidates),
+                    status="submitted", value=_value(of_kind, answers, [c.id for c in candidates]),
+                    is_gold=bool(metadata.get("is_gold", False)), input_method="import", ts_utc=NO_TIME,
+                    uid=content_uid(task, of_kind, item_id, rater, json.dumps(answers, sort_keys=True)),
+                ))  # fmt: skip
+            except (KeyError, ValueError, TypeError, IndexError) as error:
+                raise RecordError(f"{where}: user {user} gave no answer of kind {of_kind!r} ({error}).") from error
+    return records
+
+
+def _answers(record: Record, names: Mapping[str, str]) -> dict[str, Any]:
+    """An answer as {name of the question: value of the response}."""
+    value = record.value
+    if record.kind == "compare":
+        winner = {"preference": names.get(value["winner"], value["winner"])}
+        return winner if record.strength is None else {**winner, "strength": record.strength}
+    if record.kind == "score":
+        return dict(value)
+    if record.kind == "label":
+        return {"labels": list(value) or [_NO_TAG]}
+    if record.kind == "edit":
+        return {"edit": value["text"]}
+    ties = " ".join("=".join(names[each] for each in tier) for tier in value if len(tier) > 1)
+    ranking = {"ranking": [names[each] for tier in value for each in tier]}
+    return {**ranking, "ties": ties} if ties else ranking
+
+
+def _value(kind: str, answers: Mapping[str, Any], ids: Sequence[str]) -> Any:
+    """The inverse of `_answers`."""
+    by_name = {f"text_{place}": each for place, each in enumerate(ids, start=1)}
+    if kind == "compare":
+        said = answers["preference"]
+        winner = {"winner": said if said in VERDICTS else by_name[said]}
+        return {**winner, "strength": answers["strength"]} if "strength" in answers else winner
+    if kind == "score":
+        return dict(answers)
+    if kind == "label":
+        return [tag for tag in answers["labels"] if tag != _NO_TAG]
+    if kind == "edit":
+        return {"base_id": ids[0], "text": answers["edit"]}
+    tied = [set(group.split("=")) for group in answers.get("ties", "").split()]
+    tiers: list[list[str]] = []
+    before: set[str] = set()
+    for name in answers["ranking"]:
+        together = next((group for group in tied if name in group), {name})
+        if tiers and together == before:
+            tiers[-1].append(by_name[name])
+        else:
+            tiers.append([by_name[name]])
+        before = together
+    return tiers
+
+
+def _by_user(responses: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """{question: [response of a user, ...]} as {user: {question: value}}."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, given in responses.items():
+        for response in given:
+            if response.get("status") in (None, "submitted"):
+                found.setdefault(str(response["user_id"]), {})[name] = response["value"]
+    return found
