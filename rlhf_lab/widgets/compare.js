@@ -1,32 +1,59 @@
-// The comparison panel: two texts side by side, A and B.
+// The comparison panel: two texts side by side, A and B. With a strength asked for, choosing a side comes first
+// and saying how much better follows, or is left out by choosing the side once more.
+
+const STRENGTHS = ["slightly", "clearly", "much"];
 
 function compareBody(panel) {
+  let chosen = null; // a side, where its strength is to follow
   const sides = [["A", "a", "left"], ["B", "b", "right"]].map(([name, key, answer]) => {
     const text = textBox("rlhf-card-text");
-    const button = keyButton(`${name} is better`, key, "rlhf-choose", (method) => panel.answer(answer, method));
-    const node = element("div", { className: "rlhf-card", attributes: { role: "group", "aria-label": `Completion ${name}` } },
-      element("div", { className: "rlhf-badge", textContent: name, attributes: { "aria-hidden": "true" } }), text, button);
-    return { answer, text, button, node };
+    const side = { name, answer, text, strengths: [] };
+    side.button = keyButton(`${name} is better`, key, "rlhf-choose", (method) => {
+      if (!panel.frame.strength || chosen === side) panel.answer(answer, method);
+      else choose(side);
+    });
+    if (panel.frame.strength) {
+      side.strengths = STRENGTHS.map((words, place) => {
+        const button = keyButton(words, String(place + 1), "rlhf-strength",
+          (method) => panel.answer({ verdict: answer, strength: place + 1 }, method));
+        button.setAttribute("aria-label", `${name} is ${words} better`);
+        return button;
+      });
+    }
+    const row = element("div", { className: "rlhf-strengths" }, ...side.strengths);
+    side.node = card(name, text, side.button, ...(panel.frame.strength ? [row] : []));
+    return side;
   });
   const tie = keyButton("Tie", "t", "", (method) => panel.answer("tie", method));
   const bothBad = keyButton("Both bad", "x", "", (method) => panel.answer("both_bad", method));
-  const nodes = {
-    left: [sides[0].node], right: [sides[1].node], tie: [tie], both_bad: [bothBad],
-  };
+  const lights = { left: sides[0].node, right: sides[1].node, tie, both_bad: bothBad };
+  const choose = panel.drafting((side) => {
+    chosen = side;
+    panel.say(`${side.name} is better. How much? 1 slightly, 2 clearly, 3 much; ${side.name} again to leave it open.`);
+  });
   return {
     node: element("div", { className: "rlhf-cards" }, ...sides.map((side) => side.node)),
-    buttons: sides.map((side) => side.button),
+    get buttons() {
+      // The keys 1 to 3 belong to the side that was chosen.
+      return [...sides.map((side) => side.button), ...(chosen ? [chosen] : sides).flatMap((side) => side.strengths)];
+    },
     footButtons: [tie, bothBad],
     draw(view) {
       sides.forEach((side, place) => side.text.show(view.texts[place]));
+      chosen = null;
     },
-    flash(answer) {
-      for (const node of nodes[answer]) {
-        node.classList.remove("rlhf-flash");
-        void node.offsetWidth; // start the animation again
-        node.classList.add("rlhf-flash");
+    refresh() {
+      for (const side of sides) {
+        side.node.classList.toggle("rlhf-chosen", side === chosen);
+        if (panel.frame.strength) side.button.setAttribute("aria-pressed", String(side === chosen));
       }
     },
+    onKey(key) {
+      if (!panel.frame.strength || !["1", "2", "3"].includes(key) || chosen) return false;
+      panel.say("First A or B, then how much better.");
+      return true;
+    },
+    flash: (answer) => flash(lights[answer.verdict || answer]),
   };
 }
 

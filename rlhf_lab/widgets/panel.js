@@ -1,96 +1,23 @@
 // The frame that every rating panel shares: headline, progress, guidelines, prompt, a body of the panel's
-// own, skip and undo, status and banner. It handles keys, the clock and the messages to the kernel.
+// own, confidence and note, save, skip and undo, status and banner. It handles keys, the clock and the messages
+// to the kernel.
 //
 // Rules it keeps: text from a model is only ever set as textContent; an answer names the turn it is for;
 // one message is on its way at a time; the second half of a double click, and a key pressed before anybody
-// can have read the new question, count for nothing; keys count only while the focus is inside; the focus
-// never leaves the panel by itself, or the next key would reach the notebook.
+// can have read the new question, count for nothing; keys count only while the focus is inside, and not while
+// somebody writes; the focus never leaves the panel by itself, or the next key would reach the notebook; a draft
+// stays until its question is answered, whatever happens to a message, and is there again after an undo.
 
 const SETTLING_MS = 300; // after a new question is drawn: too short to have read anything
+const SCROLLING_KEYS = ["arrowup", "arrowdown", "arrowleft", "arrowright", "pageup", "pagedown", "home", "end", " "];
 
-function element(tag, properties = {}, ...children) {
-  const { attributes = {}, ...rest } = properties;
-  const node = Object.assign(document.createElement(tag), rest);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-
-// A button with its key on it. The key is told to screen readers by aria-keyshortcuts.
-function keyButton(label, key, className, run) {
-  const button = element(
-    "button",
-    { type: "button", className: `rlhf-button ${className}`, attributes: { "aria-keyshortcuts": key } },
-    element("span", { textContent: label }),
-    element("kbd", { textContent: key.toUpperCase(), attributes: { "aria-hidden": "true" } }),
-  );
-  button.press = (method) => { if (!isOff(button)) run(method); };
-  button.addEventListener("click", (event) => {
-    if (event.detail > 1) return; // the second click of a double click was meant for what stood here before
-    button.press(event.pointerType || (event.detail ? "mouse" : "keyboard"));
-  });
-  return button;
-}
-
-// Switched off without the `disabled` attribute, which would throw the focus out of the panel.
-function switchOff(button, off) {
-  button.setAttribute("aria-disabled", String(off));
-}
-
-function isOff(button) {
-  return button.getAttribute("aria-disabled") === "true";
-}
-
-// A scrolling box for text that somebody, or some model, wrote.
-function textBox(className) {
-  const box = element("div", { className: `rlhf-text ${className}`, dir: "auto" });
-  box.show = (text) => {
-    box.textContent = text.replace(/^ /, ""); // a completion starts with the space that follows its prompt
-    box.classList.toggle("rlhf-empty", box.textContent.trim() === "");
-    box.scrollTop = 0;
-    box.measure();
-  };
-  box.measure = () => {
-    // Only a box that scrolls is a stop for the Tab key.
-    if (box.scrollHeight > box.clientHeight + 1) box.tabIndex = 0;
-    else box.removeAttribute("tabindex");
-    box.classList.toggle("rlhf-more", box.scrollTop + box.clientHeight < box.scrollHeight - 1);
-  };
-  box.addEventListener("scroll", box.measure, { passive: true });
-  return box;
-}
-
-// Milliseconds for which a node was really in view: not while the tab is hidden or it is scrolled away.
-function visibleClock(node, signal) {
-  let total = 0;
-  let since = null;
-  let onScreen = false;
-  const update = () => {
-    const running = onScreen && !document.hidden;
-    if (running && since === null) since = performance.now();
-    if (!running && since !== null) {
-      total += performance.now() - since;
-      since = null;
-    }
-  };
-  const observer = new IntersectionObserver((entries) => {
-    onScreen = entries[entries.length - 1].isIntersecting;
-    update();
-  });
-  observer.observe(node);
-  document.addEventListener("visibilitychange", update, { signal });
-  signal.addEventListener("abort", () => observer.disconnect());
-  return {
-    restart() {
-      total = 0;
-      if (since !== null) since = performance.now();
-    },
-    read: () => Math.round(total + (since === null ? 0 : performance.now() - since)),
-  };
-}
-
-// Draws a panel into `el`. `makeBody(panel)` gives {label, node, buttons, draw(view), flash(answer)}: the node
-// between prompt and foot, the buttons for the foot, by key, and how to draw a view.
+// Draws a panel into `el`. `makeBody(panel)` gives what stands between prompt and foot:
+//   node; buttons and footButtons   with their keys; getters where they change
+//   draw(view, kept)                show a question; `kept` is what was sent for it before an undo, if anything
+//   refresh()                       show the draft; called after every change of it
+//   collect()                       {answer, missing}: the draft, and in words what it lacks; brings a Save button
+//   onKey(key, event)               for further keys; true if it was one
+//   flash(answer)                   that an answer was saved, if not on the Save button
 function ratingPanel({ model, el }, makeBody) {
   const ending = new AbortController();
   const { signal } = ending;
@@ -101,6 +28,8 @@ function ratingPanel({ model, el }, makeBody) {
   let count = 0;
   let timers = [];
   let settled = null; // timer
+  let asked = null; // the question that the draft is about
+  const drafts = new Map(); // what was sent in this sitting, by question
 
   const root = element("div", {
     className: "rlhf-panel",
@@ -112,13 +41,26 @@ function ratingPanel({ model, el }, makeBody) {
   root.style.setProperty("--rlhf-prompt-lines", frame.prompt_lines);
 
   const panel = {
+    frame,
     answer: (answer, method) => send("answer", method, { answer }),
+    say: (text) => { status.textContent = text; },
+    refresh: () => refresh(),
+    // A change of the draft: not while a message is on its way, nor before anybody can have read the question.
+    drafting: (change) => (...details) => {
+      if (waiting || root.dataset.settling) return;
+      change(...details);
+      refresh();
+    },
   };
   const body = makeBody(panel);
+  const extras = extraRow(frame, panel);
+  const save = body.collect
+    && keyButton("Save", body.saveKey || "enter", "rlhf-save", (method) => panel.answer(body.collect().answer, method));
+  if (save) save.explain = () => { if (!root.dataset.settling) panel.say(body.collect().missing); };
   const skip = keyButton("Skip", "s", "rlhf-quiet", (method) => send("skip", method));
   const undo = keyButton("Undo", "u", "rlhf-quiet", (method) => send("undo", method));
-  const buttons = [...body.buttons, ...body.footButtons, skip, undo];
-  const byKey = new Map(buttons.map((button) => [button.getAttribute("aria-keyshortcuts"), button]));
+  const footButtons = [...(save ? [save] : []), ...body.footButtons];
+  const buttons = () => [...body.buttons, ...footButtons, ...extras.buttons, skip, undo];
 
   const bar = element("div", { className: "rlhf-bar-fill" });
   const counter = element("span", { className: "rlhf-counter" });
@@ -135,7 +77,7 @@ function ratingPanel({ model, el }, makeBody) {
     element("div", { className: "rlhf-question" },
       element("div", { className: "rlhf-prompt" },
         element("div", { className: "rlhf-label", textContent: "Prompt" }), prompt),
-      body.node),
+      body.node, ...(extras.node.hasChildNodes() ? [extras.node] : [])),
     end,
   );
   const status = element("span", { className: "rlhf-status", attributes: { role: "status" } });
@@ -150,7 +92,7 @@ function ratingPanel({ model, el }, makeBody) {
     stage,
     banner,
     element("div", { className: "rlhf-foot" },
-      element("div", { className: "rlhf-foot-main" }, ...body.footButtons),
+      element("div", { className: "rlhf-foot-main" }, ...footButtons),
       status,
       element("div", { className: "rlhf-foot-side" }, skip, undo)),
   );
@@ -161,12 +103,16 @@ function ratingPanel({ model, el }, makeBody) {
 
   function send(action, method, more = {}) {
     if (waiting || (action !== "undo" && action !== "refresh" && root.dataset.settling)) return;
-    transmit({ action, turn: view.turn, ms: clock.read(), input_method: method, ...more });
+    const message = { action, turn: view.turn, ms: clock.read(), input_method: method, ...more };
+    transmit(action === "undo" || action === "refresh" ? message : { ...message, ...extras.get() });
   }
 
   function transmit(message) {
     failed = null;
     waiting = { ...message, id: `${Date.now()}-${++count}` };
+    if (message.action !== "undo" && asked) {
+      drafts.set(asked, { answer: body.collect?.().answer ?? message.answer, ...extras.get() });
+    }
     root.setAttribute("aria-busy", "true");
     timers = [
       setTimeout(() => { status.textContent = "Saving…"; }, 400),
@@ -196,10 +142,18 @@ function ratingPanel({ model, el }, makeBody) {
       return;
     }
     const again = element("button", { type: "button", className: "rlhf-button", textContent: "Try again" });
-    again.addEventListener("click", () => { if (failed && !waiting) transmit(failed); });
+    again.addEventListener("click", tryAgain);
     const words = element("div", {},
       element("strong", { textContent: "NOT SAVED. " }), element("span", { textContent: text }));
     banner.replaceChildren(words, again);
+  }
+
+  // Once more, with the draft as it is now: somebody may have changed it since.
+  function tryAgain() {
+    if (!failed || waiting) return;
+    const { answer, missing } = (failed.action === "answer" && body.collect?.()) || { answer: failed.answer };
+    if (missing) panel.say(missing);
+    else transmit({ ...failed, ...(failed.action === "answer" ? { answer, ...extras.get() } : {}) });
   }
 
   model.on("msg:custom", onReply);
@@ -213,7 +167,7 @@ function ratingPanel({ model, el }, makeBody) {
     alarm(reply.alert);
     if (reply.saved) {
       status.textContent = reply.status;
-      if (message.action === "answer") body.flash(message.answer);
+      if (message.action === "answer") save ? flash(save) : body.flash(message.answer);
     }
   }
 
@@ -235,14 +189,22 @@ function ratingPanel({ model, el }, makeBody) {
     progress.setAttribute("aria-valuenow", done);
     bar.style.width = `${view.total ? (100 * done) / view.total : 100}%`;
     counter.textContent = rating ? `${view.number} of ${view.total}` : "";
-    for (const button of buttons) switchOff(button, button === undo ? !view.can_undo : !rating);
+    for (const button of buttons()) switchOff(button, button === undo ? !view.can_undo : !rating);
     if (rating) {
-      prompt.show(view.prompt);
-      body.draw(view);
+      const question = JSON.stringify([view.number, view.prompt, view.texts]);
+      if (question !== asked) {
+        asked = question;
+        const kept = drafts.get(question) || {};
+        prompt.show(view.prompt);
+        body.draw(view, kept.answer);
+        extras.set(kept);
+      }
       end.replaceChildren();
     } else {
+      asked = null;
       drawEnd();
     }
+    refresh();
     if (turned) {
       clock.restart();
       root.dataset.settling = "true";
@@ -254,6 +216,13 @@ function ratingPanel({ model, el }, makeBody) {
     }
     const lost = !root.contains(document.activeElement) || getComputedStyle(document.activeElement).visibility === "hidden";
     if (inside && lost) root.focus({ preventScroll: true });
+  }
+
+  // Show the draft, and whether it can be saved.
+  function refresh() {
+    body.refresh?.();
+    extras.refresh();
+    if (save) switchOff(save, view.state !== "rate" || Boolean(body.collect().missing));
   }
 
   function drawEnd() {
@@ -273,24 +242,52 @@ function ratingPanel({ model, el }, makeBody) {
   // -- keys --
 
   root.addEventListener("keydown", (event) => {
-    if (event.target.closest("input, textarea, select, [contenteditable]")) return;
-    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (event.isComposing) return;
     const key = event.key.toLowerCase();
-    const presses = (key === "enter" || key === " ") && event.target.closest("button");
-    if (event.repeat && (presses || byKey.has(key))) {
+    const field = event.target.closest("input, textarea, select, [contenteditable]");
+    if ((event.ctrlKey || event.metaKey) && !event.altKey && key === "enter" && save) {
+      event.preventDefault();
+      if (!event.repeat) save.press("keyboard");
+    } else if (field) {
+      if (key === "escape" || (key === "enter" && field === extras.input)) {
+        event.preventDefault();
+        root.focus({ preventScroll: true });
+      }
+    } else if (!event.ctrlKey && !event.metaKey && !event.altKey) {
+      onPanelKey(event, key);
+    }
+  });
+
+  function onPanelKey(event, key) {
+    if (SCROLLING_KEYS.includes(key) && event.target.closest(".rlhf-text")) return;
+    const focused = event.target.closest("button");
+    // Enter on a check box or a radio button saves; on another button it presses that.
+    const presses = focused && (key === " " || (key === "enter" && !(save && focused.hasAttribute("role"))));
+    const button = key === "enter" ? save : buttons().find((one) => one.key === key);
+    if (event.repeat && (presses || button) && !key.startsWith("arrow")) {
       event.preventDefault(); // a key held down answers once
       return;
     }
-    const button = byKey.get(key);
+    if (presses) return;
+    if (key === "n" && extras.input && view.state === "rate") {
+      event.preventDefault();
+      extras.input.focus();
+      return;
+    }
+    if (view.state === "rate" && body.onKey?.(key, event)) {
+      event.preventDefault();
+      return;
+    }
     if (!button) return;
     event.preventDefault();
-    if (isOff(button)) return;
-    button.classList.add("rlhf-pressed");
-    setTimeout(() => button.classList.remove("rlhf-pressed"), 140);
-    // From here the focus is on the panel as a whole: a ring around A would look like a choice.
-    root.focus({ preventScroll: true });
+    if (!isOff(button)) {
+      button.classList.add("rlhf-pressed");
+      setTimeout(() => button.classList.remove("rlhf-pressed"), 140);
+      // From here the focus is on the panel as a whole: a ring around A would look like a choice.
+      root.focus({ preventScroll: true });
+    }
     button.press("keyboard");
-  });
+  }
 
   root.addEventListener("pointermove", (event) => {
     if (event.movementX || event.movementY) root.classList.remove("rlhf-still");

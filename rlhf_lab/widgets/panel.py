@@ -7,13 +7,13 @@ failed, because in a notebook an exception raised here would be seen by nobody.
 A message may arrive in any thread, also while a cell is running: everything here takes a lock, and neither
 torch nor matplotlib is touched.
 
-The browser's half is `panel.js` (frame, keys, clock, banners) followed by a panel's own file, put together
-into one module, and `panel.css`.
+The browser's half is `parts.js` (buttons, boxes, clock), `extras.js` (confidence, note), `panel.js` (frame, keys,
+messages, banners) and a panel's own file, put together into one module, and `panel.css`.
 """
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,11 +23,13 @@ import traitlets
 from rlhf_lab.feedback import FeedbackError, Item, RatingSession, View
 
 _HERE = Path(__file__).parent
+CONFIDENCE = (0.0, 0.5, 1.0)  # recorded for "guess", "fairly sure", "certain"
 
 
-def browser_module(name: str) -> str:
-    """The JavaScript of a panel: the shared frame and the panel's own file, as one module."""
-    return "\n".join((_HERE / part).read_text(encoding="utf-8") for part in ("panel.js", name))
+def browser_module(*names: str) -> str:
+    """The JavaScript of a panel: what all share and the panel's own files, as one module."""
+    parts = ("parts.js", "extras.js", "panel.js", *names)
+    return "\n".join((_HERE / part).read_text(encoding="utf-8") for part in parts)
 
 
 class RatingPanel(anywidget.AnyWidget):
@@ -40,10 +42,13 @@ class RatingPanel(anywidget.AnyWidget):
         keeps its height from item to item. By default they suit the texts of the queue, where it is a sequence
         of items or has one as `items`.
     next_step: what to do when all is rated.
+    confidence: ask how sure the rater is (guess, fairly sure, certain); it may be left open.
+    notes: offer a field for a note.
     """
 
     kind: ClassVar[str]
     question: ClassVar[str]
+    _room: ClassVar[dict[str, int]] = {"per_line": 44, "least": 4, "most": 9, "default": 7}  # for a text, in lines
     _css = (_HERE / "panel.css").read_text(encoding="utf-8")
     _frame = traitlets.Dict().tag(sync=True)  # what stays the same from item to item
     _view = traitlets.Dict().tag(sync=True)  # what is shown now
@@ -57,6 +62,8 @@ class RatingPanel(anywidget.AnyWidget):
         text_lines: int | None = None,
         prompt_lines: int | None = None,
         next_step: str = "Run the next cell.",
+        confidence: bool = False,
+        notes: bool = False,
     ):
         if session.kind != self.kind:
             raise FeedbackError(f"{type(self).__name__} shows questions of kind {self.kind!r}, the session asks"
@@ -67,12 +74,16 @@ class RatingPanel(anywidget.AnyWidget):
         items = session.queue if isinstance(session.queue, tuple) else getattr(session.queue, "items", ())
         items = [item for item in items if isinstance(item, Item)]
         texts = [candidate.text for item in items for candidate in item.candidates]
+        own = self._own_frame(items)
         super().__init__()
         self._frame = {
             "question": question or self.question,
             "guidelines": guidelines,
-            "text_lines": text_lines or _lines(texts, per_line=44, least=4, most=9, default=7),
+            "text_lines": text_lines or _lines(texts, **self._room),
             "prompt_lines": prompt_lines or _lines([i.prompt for i in items], per_line=96, least=1, most=5, default=2),
+            "confidence": bool(confidence),
+            "notes": bool(notes),
+            **own,
         }
         self._view = self._picture(session.view())
         self.on_msg(self._on_message)
@@ -118,6 +129,7 @@ class RatingPanel(anywidget.AnyWidget):
         """Whether something was saved, and what to say about it."""
         action, turn = content.get("action"), str(content.get("turn"))
         ms, method = _milliseconds(content.get("ms")), str(content.get("input_method") or "")
+        note = str(content.get("note") or "").strip()
         view = self._session.view()
         if action == "refresh":
             self._session.refresh()
@@ -127,25 +139,34 @@ class RatingPanel(anywidget.AnyWidget):
         if view.turn != turn or view.state != "rate":
             return False, ""
         if action == "skip":
-            return self._session.skip(turn, ms, method), "Skipped."
+            return self._session.skip(turn, ms, method, note=note), "Skipped."
         if action == "answer":
             value, words = self._answer(content.get("answer"), view)
-            return self._session.answer(value, turn, ms, method), f"Saved: {words}."
+            sure = _confidence(content.get("confidence"))
+            return self._session.answer(value, turn, ms, method, confidence=sure, note=note), f"Saved: {words}."
         raise FeedbackError(f"The panel sent an action that is not known: {action!r}. Please run this cell again.")
 
     def _answer(self, answer: Any, view: View) -> tuple[Any, str]:
         """The browser's answer as a canonical value, and in words for the status line."""
         raise NotImplementedError(f"{type(self).__name__} must define _answer.")
 
+    @staticmethod
+    def _nonsense(answer: Any) -> FeedbackError:
+        return FeedbackError(f"The panel sent an answer that makes no sense: {answer!r}. Please run this cell again.")
+
     # -- to the browser -----------------------------------------------------------------------------
+
+    def _own_frame(self, items: Sequence[Item]) -> dict[str, Any]:
+        """What the browser's half of this kind of panel needs besides; `items`: the questions known beforehand."""
+        return {}
 
     def _picture(self, view: View) -> dict[str, Any]:
         """What the browser gets to see: texts in display order, and nothing about who wrote them."""
         return {
             "turn": view.turn,
             "state": view.state,
-            "prompt": _displayable(view.prompt),
-            "texts": [_displayable(option.text) for option in view.options],
+            "prompt": displayable(view.prompt),
+            "texts": [displayable(option.text) for option in view.options],
             "number": view.number,
             "total": view.total,
             "can_undo": view.can_undo,
@@ -163,7 +184,7 @@ class RatingPanel(anywidget.AnyWidget):
         return f"All {view.answered} rated." if view.answered > 1 else "Rated."
 
 
-def _displayable(text: str) -> str:
+def displayable(text: str) -> str:
     """The text with half characters (lone surrogates), which no message can carry, shown as "?"."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
@@ -172,6 +193,29 @@ def _milliseconds(value: Any) -> int | None:
     if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0:
         return round(value)
     return None
+
+
+def _confidence(step: Any) -> float | None:
+    if step is None:
+        return None
+    if isinstance(step, int) and not isinstance(step, bool) and 0 <= step < len(CONFIDENCE):
+        return CONFIDENCE[step]
+    raise FeedbackError(f"The panel sent a confidence that is not known: {step!r}. Please run this cell again.")
+
+
+def named(choices: Mapping[str, str] | Sequence[str], what: str, most: int) -> list[tuple[str, str]]:
+    """Names with what they mean, from {name: explanation} or a sequence of names; FeedbackError if that is wrong.
+
+    what: one such choice, for the message. most: how many there may be at most.
+    """
+    pairs = list(choices.items()) if isinstance(choices, Mapping) else [(name, "") for name in choices]
+    if isinstance(choices, str) or not all(isinstance(word, str) for pair in pairs for word in pair):
+        raise FeedbackError(f"Give a dict {{{what}: explanation}} or a list of names; got {choices!r}.")
+    if not 1 <= len(pairs) <= most or not all(name.strip() for name, _ in pairs):
+        raise FeedbackError(f"A panel takes 1 to {most} names, none of them empty; got {choices!r}.")
+    if len(dict(pairs)) != len(pairs):
+        raise FeedbackError(f"A name is given twice: {choices!r}.")
+    return pairs
 
 
 def _lines(texts: Sequence[str], per_line: int, least: int, most: int, default: int) -> int:
