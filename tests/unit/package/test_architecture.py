@@ -27,7 +27,8 @@ ALLOWED = {
     "training": LOWEST | {"world", "tokens", "models", "sampling", "losses", "advantages", "evaluation"},
     "whole_loop": {"world", "feedback", "few_ratings", "aspects", "models", "sampling", "training"},
     "plots": {"feedback", "evaluation"},
-    "widgets": {"feedback"},
+    "exercises": LOWEST,
+    "widgets": LOWEST | {"feedback", "exercises"},
 }
 
 

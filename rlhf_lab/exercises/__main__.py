@@ -1,0 +1,17 @@
+"""`python -m rlhf_lab.exercises NAME`: an exercise as its notebook shows it, cell by cell."""
+
+import argparse
+
+from rlhf_lab.exercises.catalogue import UnknownExerciseError, find, names
+from rlhf_lab.exercises.pages import cells
+
+parser = argparse.ArgumentParser(prog="python -m rlhf_lab.exercises", description=__doc__)
+parser.add_argument("name", nargs="*", help=f"one of: {', '.join(names())}")
+arguments = parser.parse_args()
+for name in arguments.name or names():
+    try:
+        exercise = find(name)
+    except UnknownExerciseError as error:
+        parser.error(str(error))
+    for kind, source in cells(exercise):
+        print(f"--- {kind} ---\n{source}\n")

@@ -1,0 +1,43 @@
+"""Which exercises there are: by notebook, in order. Each is imported when it is asked for."""
+
+import difflib
+import importlib
+
+from rlhf_lab.exercises.framework import Exercise
+from rlhf_lab.paths import REPOSITORY
+
+# Number of the notebook -> its exercises, in the order in which it asks them.
+BY_NOTEBOOK: dict[str, tuple[str, ...]] = {
+    "00": ("bradley_terry_probability", "kl_of_completion"),
+    "01": ("shifted_cross_entropy", "prompt_mask", "perplexity", "share_ended", "left_padding_positions"),
+}
+
+
+class UnknownExerciseError(LookupError):
+    """There is no exercise of that name. The message says which come close."""
+
+
+def names(notebook: str | None = None) -> tuple[str, ...]:
+    """Names of all exercises, or of a notebook's ("01"), in order."""
+    if notebook is not None:
+        return BY_NOTEBOOK.get(notebook, ())
+    return tuple(name for row in BY_NOTEBOOK.values() for name in row)
+
+
+def find(name: str) -> Exercise:
+    """The exercise of that name. Raises UnknownExerciseError, with what may have been meant."""
+    if name not in names():
+        close = difflib.get_close_matches(name, names(), n=2)
+        meant = f" Did you mean {' or '.join(close)}?" if close else f" There are: {', '.join(names())}."
+        raise UnknownExerciseError(f"No exercise is called {name!r}.{meant}")
+    return importlib.import_module(f"rlhf_lab.exercises.collection.{name}").EXERCISE
+
+
+def notebook_of(name: str) -> str:
+    """Number of the notebook that asks the exercise."""
+    return next(notebook for notebook, row in BY_NOTEBOOK.items() if name in row)
+
+
+def notebook_files() -> dict[str, str]:
+    """Number -> file name of the notebooks that exist."""
+    return {path.name[:2]: path.name for path in sorted((REPOSITORY / "notebooks").glob("[0-9][0-9]_*.ipynb"))}

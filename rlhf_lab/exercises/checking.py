@@ -1,0 +1,189 @@
+"""`check`, the last line of every exercise's cell, and `hint`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from rlhf_lab.exercises import progress
+from rlhf_lab.exercises.catalogue import UnknownExerciseError, find
+from rlhf_lab.exercises.comparing import agrees, difference, shown
+from rlhf_lab.exercises.framework import Case, Exercise, Mistake, Verdict
+from rlhf_lab.exercises.running import Outcome, is_stub, run_guarded, run_reference
+
+PRINTED_LINES = 12  # of what a learner's function prints while it is checked
+
+
+def check(function: Callable, name: str | None = None) -> Callable:
+    """Check a function, print what was found, and return the function that the notebook goes on with.
+
+    The exercise is found by the function's name, or by `name`. Returned is the function where it is correct,
+    otherwise the package's own. Whatever is wrong with the function is said, never raised.
+    """
+    name = name or getattr(function, "__name__", None)
+    try:
+        exercise = find(str(name))
+    except UnknownExerciseError as error:
+        print(f"{error} Keep the stub's name, or say which exercise it is: check(function, name=...).")
+        return function
+    if not callable(function):
+        print(f"{exercise.name}: check takes the function itself. Write check({exercise.name}), without calling it.")
+        return exercise.reference
+    verdict = judge(exercise, function)
+    if verdict.printed:
+        print(_shortened(verdict.printed))
+    print(verdict.text)
+    if verdict.state == "not attempted":
+        return exercise.reference
+    correct = verdict.state == "correct"
+    trouble = progress.record("solved" if correct else "attempted", exercise.name, mistake=verdict.mistake)
+    if trouble:
+        print(trouble)
+    return function if correct else exercise.reference
+
+
+def hint(exercise: str | Callable, number: int | None = None) -> None:
+    """Print a hint, the next one each time, and keep in the record that it was needed.
+
+    exercise: its name or function. number: 1 or 2, to see that one.
+    """
+    try:
+        found = find(exercise if isinstance(exercise, str) else str(getattr(exercise, "__name__", exercise)))
+    except UnknownExerciseError as error:
+        print(error)
+        return
+    given = _GIVEN.get(found.name, 0)
+    number = number if number is not None else given + 1
+    if number not in (1, 2):
+        print(f"{found.name}: those were both hints. The solution is folded below the cell; there is no shame in it.")
+        return
+    _GIVEN[found.name] = max(given, number)
+    print(f"Hint {number} of 2. {found.hints[number - 1]}")
+    trouble = progress.record("hinted", found.name, number=number)
+    if trouble:
+        print(trouble)
+
+
+_GIVEN: dict[str, int] = {}  # how many hints were shown since the kernel started
+
+
+def judge(exercise: Exercise, function: Callable) -> Verdict:
+    """What is to be said about a function, without printing or keeping anything."""
+    name, by, parameters = exercise.name, exercise.gradients, exercise.parameters
+    not_attempted = Verdict(
+        "not attempted", f"{name}: not attempted yet. The notebook goes on with the package's own."
+    )
+    if is_stub(function):
+        return not_attempted
+    cases, expected = solved_cases(exercise)
+    yours, printed = run_guarded(function, cases, parameters, by)
+    first = yours[0]
+    if first.value is ... or (first.failure and first.failure.kind == "NotImplementedError"):
+        return not_attempted
+    words = [difference(mine, theirs, exercise.unordered) for mine, theirs in zip(yours, expected, strict=False)]
+    wrong = next((i for i, word in enumerate(words) if word), None)
+    if wrong is None:
+        text = f"{name}: correct, in all of {len(cases)} cases. The notebook goes on with yours."
+        return Verdict("correct", text, printed=printed)
+
+    found = _recognise(exercise, yours) if len(yours) == len(cases) else None
+    ending = f'  The notebook goes on with the package\'s own until then. hint("{name}") shows a hint.'
+    if found is not None:
+        mistake, i = found
+        lines = [f"{name}: not yet. {mistake.name}", f"  {mistake.explanation}", "  The smallest case that shows it,"]
+        text = "\n".join([*lines, *_case_lines(exercise, cases[i], yours[i], expected[i]), ending])
+        return Verdict("known mistake", text, mistake.key, printed)
+    lines = [f"{name}: not yet. In case {wrong + 1} of {len(cases)}, {words[wrong]}", "  The case is"]
+    text = "\n".join([*lines, *_case_lines(exercise, cases[wrong], yours[wrong], expected[wrong]), ending])
+    return Verdict("wrong", text, printed=printed)
+
+
+def accepts(exercise: Exercise, function: Callable) -> bool:
+    """Whether a function is correct: the bare verdict, with the rest left out at the first difference."""
+    cases, expected = solved_cases(exercise)
+
+    def differs(i: int, outcome: Outcome) -> bool:
+        return not agrees(outcome, expected[i], exercise.unordered)
+
+    yours, _ = run_guarded(function, cases, exercise.parameters, exercise.gradients, stop=differs)
+    return len(yours) == len(cases) and not differs(len(cases) - 1, yours[-1])
+
+
+@cache
+def _solved(name: str) -> tuple[list[Case], list[Outcome]]:
+    return _solve(find(name))
+
+
+def solved_cases(exercise: Exercise) -> tuple[list[Case], list[Outcome]]:
+    """The cases of a check and what the reference makes of them; kept for the exercises of the catalogue."""
+    try:
+        if find(exercise.name) is exercise:
+            return _solved(exercise.name)
+    except UnknownExerciseError:
+        pass
+    return _solve(exercise)
+
+
+def _solve(exercise: Exercise) -> tuple[list[Case], list[Outcome]]:
+    cases = exercise.all_cases()
+    return cases, run_reference(exercise.reference, cases, exercise.parameters, exercise.gradients)
+
+
+def _recognise(exercise: Exercise, yours: list[Outcome]) -> tuple[Mistake, int] | None:
+    """The known mistake whose results these are, and the first case in which it shows.
+
+    A mistake that explains every case comes first. Otherwise one that explains all cases in which it makes a
+    difference, the more cases the better: something else is wrong as well, and will be found when this is mended.
+    """
+    cases, expected = solved_cases(exercise)
+    partly: list[tuple[int, Mistake, int]] = []
+    for mistake in exercise.mistakes:
+        theirs = run_reference(mistake.function, cases, exercise.parameters, exercise.gradients)
+        shows = [i for i, o in enumerate(theirs) if not agrees(o, expected[i], exercise.unordered)]
+        same = [_alike(*three, exercise.unordered) for three in zip(yours, theirs, expected, strict=True)]
+        clear = [i for i in shows if yours[i].failure is None]
+        if not clear or not all(same[i] for i in shows):
+            continue
+        if all(same):
+            return mistake, clear[0]
+        partly.append((len(shows), mistake, clear[0]))
+    if not partly:
+        return None
+    _, mistake, first = max(partly, key=lambda row: row[0])
+    return mistake, first
+
+
+def _alike(yours: Outcome, mistaken: Outcome, expected: Outcome, unordered: bool) -> bool:
+    """Whether a mistake explains an outcome. Gradients are looked at only where they are what gives it away."""
+    if yours.failure or mistaken.failure:
+        return agrees(yours, mistaken, unordered)
+    yours_value, mistaken_value = Outcome(yours.value), Outcome(mistaken.value)
+    if not agrees(mistaken_value, Outcome(expected.value), unordered):
+        return agrees(yours_value, mistaken_value, unordered)
+    return agrees(yours, mistaken, unordered)
+
+
+def _case_lines(exercise: Exercise, case: Case, yours: Outcome, expected: Outcome) -> list[str]:
+    """A case for the eye: its inputs, yours, expected."""
+    lines = [f"    {case.title}:"]
+    lines += [f"      {n} = {shown(v)}" for n, v in zip(exercise.parameters, case.inputs, strict=True)]
+    lines += [f"    yours:    {'(no result)' if yours.failure else shown(yours.value)}"]
+    lines += [f"    expected: {shown(expected.value)}"]
+    values = Outcome(yours.value), Outcome(expected.value)
+    if not yours.failure and agrees(*values, exercise.unordered):
+        for name, gradient in expected.gradients.items():
+            mine = yours.gradients.get(name)
+            lines.append(f"    gradient of {name}, yours:    {_gradient(mine)}")
+            lines.append(f"    gradient of {name}, expected: {_gradient(gradient)}")
+    return lines
+
+
+def _gradient(value: Any) -> str:
+    return "none" if value is None else shown(value)
+
+
+def _shortened(printed: str) -> str:
+    lines = printed.rstrip("\n").split("\n")
+    more = [f"… and {len(lines) - PRINTED_LINES} more lines"] if len(lines) > PRINTED_LINES else []
+    return "\n".join(["(your function printed)", *lines[:PRINTED_LINES], *more])

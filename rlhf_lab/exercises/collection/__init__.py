@@ -1,0 +1,1 @@
+"""One file an exercise. `rlhf_lab.exercises` says how they are written."""

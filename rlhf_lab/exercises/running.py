@@ -1,0 +1,209 @@
+"""Run a learner's function: on copies of the inputs, within a time limit, whatever it does.
+
+The function runs in a thread of its own. When time is up an exception is raised inside that thread, which ends any
+loop written in Python, on every platform and inside Jupyter. A thread that does not even end then is left behind: the
+answer comes all the same.
+"""
+
+import contextlib
+import ctypes
+import dis
+import io
+import linecache
+import re
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rlhf_lab.exercises.framework import Case
+
+SECONDS = 1.4  # for all cases of an exercise together; right answers need a few hundredths
+_NOTHING = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST", "POP_TOP", "CACHE", "RESUME_CHECK"}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why there is no result."""
+
+    kind: str  # name of the exception's type
+    sentence: str  # for the learner
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a function made of a case: its value and gradients, or why there are none."""
+
+    value: Any = None
+    gradients: dict[str, Tensor | None] = field(default_factory=dict)  # None: the result does not depend on it
+    failure: Failure | None = None
+
+
+class _TimeIsUp(BaseException):
+    """Raised inside the learner's thread. Not an Exception, so that `except Exception` does not stop it."""
+
+
+def is_stub(function: Callable) -> bool:
+    """Whether a function's body is nothing but a docstring, `pass`, `...`, or `return` of None or `...`."""
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return False
+    instructions = list(dis.get_instructions(code))
+    constants = [i.argval for i in instructions if i.opname in ("LOAD_CONST", "RETURN_CONST")]
+    return {i.opname for i in instructions} <= _NOTHING and (constants[-1] is None or constants[-1] is ...)
+
+
+def run_reference(function: Callable, cases: Sequence[Case], parameters: Sequence[str], by: Sequence[str] = ()):
+    """Outcomes of a function of ours, which needs no guard."""
+    return [_outcome(function, case, parameters, by) for case in cases]
+
+
+def run_guarded(
+    function: Callable, cases: Sequence[Case], parameters: Sequence[str], by: Sequence[str] = (),
+    seconds: float = SECONDS, stop: Callable[[int, Outcome], bool] = lambda number, outcome: False,
+) -> tuple[list[Outcome], str]:
+    """Outcomes of a learner's function, and what it printed.
+
+    by: parameters by which the result is differentiated. stop(i, outcome): called after each case, whether the
+    rest may be left out. Where time runs out, the case that was running is the last one.
+    """
+    outcomes: list[Outcome] = []
+
+    def work() -> None:
+        try:
+            for i, case in enumerate(cases):
+                outcomes.append(_outcome(function, case, parameters, by))
+                if stop(i, outcomes[-1]):
+                    return
+        except _TimeIsUp:
+            pass
+
+    printed = io.StringIO()
+    thread = threading.Thread(target=work, daemon=True, name="exercise")
+    with contextlib.redirect_stdout(printed):
+        thread.start()
+        try:
+            thread.join(seconds)
+        finally:
+            finished = not thread.is_alive()
+            _end(thread)
+    done = list(outcomes)
+    if not finished:
+        slow = Failure(
+            "TimeIsUp",
+            f"your function has not finished after {seconds:g} seconds, on inputs that take a thousandth of that."
+            " Is there a loop that never ends?",
+        )
+        done.append(Outcome(failure=slow))
+    return done, printed.getvalue()
+
+
+def _end(thread: threading.Thread) -> None:
+    """Raise in the thread until it ends, a few times at most: its code may catch everything."""
+    for _ in range(5):
+        if not thread.is_alive():
+            return
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(_TimeIsUp))
+        thread.join(0.05)
+        time.sleep(0)
+
+
+def _outcome(function: Callable, case: Case, parameters: Sequence[str], by: Sequence[str]) -> Outcome:
+    leaves, inputs = {}, []
+    for name, value in zip(parameters, case.inputs, strict=True):
+        if isinstance(value, Tensor):
+            value = value.clone()
+            if name in by:
+                leaves[name] = value.requires_grad_(True)
+                value = value * 1  # not a leaf, so that it may be changed in place
+        elif isinstance(value, list):
+            value = [list(item) if isinstance(item, list) else item for item in value]
+        inputs.append(value)
+    try:
+        value = function(*inputs)
+        gradients = _gradients(value, leaves)
+    except _TimeIsUp:
+        raise
+    except BaseException as error:
+        return Outcome(failure=Failure(type(error).__name__, explain(error, function, parameters)))
+    return Outcome(_detached(value), gradients)
+
+
+def _gradients(value: Any, leaves: dict[str, Tensor]) -> dict[str, Tensor | None]:
+    """Gradients of the result's weighted sum; other weights for each entry, so that no two can be confused."""
+    results = [v for v in (value if isinstance(value, tuple | list) else [value]) if isinstance(v, Tensor)]
+    results = [v for v in results if v.is_floating_point() and v.requires_grad]
+    if not leaves or not results:
+        return dict.fromkeys(leaves)
+    total = sum((v * torch.linspace(1, 2, v.numel(), dtype=v.dtype).view(v.shape)).sum() for v in results)
+    return dict(zip(leaves, torch.autograd.grad(total, list(leaves.values()), allow_unused=True), strict=True))
+
+
+def _detached(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    if isinstance(value, tuple | list):
+        return type(value)(_detached(v) for v in value) if type(value) in (tuple, list) else value
+    return value
+
+
+# --- Exceptions in words -----------------------------------------------------------------------------
+
+# Pattern in "Type: message" -> what it often means. The first that is found is told.
+_OFTEN = (
+    (r"NameError: name '(torch|F|math|np)'", "Is the import missing? Run the cell's first lines."),
+    (r"NameError", "A name is misspelt, or used before it has a value."),
+    (r"same device|is on cpu|cuda", "Tensors on different devices: make new ones with device=x.device."),
+    (r"must match the size|shape mismatch|mat1 and mat2|are not broadcastable|cannot be multiplied|must match except",
+     "The shapes do not fit. Print x.shape of both; [:, None] adds a dimension, and slices must be of one length."),
+    (r"IndexError.*(bool|mask)|mask .* does not match|indexed tensor",
+     "The mask and what it is applied to differ in shape: was one of them shifted and the other not?"),
+    (r"Dimension out of range", "There is no such dimension: dim counts from 0, and -1 is the last."),
+    (r"out of bounds|out of range", "An index is too large: positions run from 0 to L - 1. A shift by one?"),
+    (r"used as indices must be|expected (dtype|scalar type)|same dtype|to be of type|Long|wrong type",
+     "The types do not fit: indices must be whole numbers (.long()), masks bool (.bool())."),
+    (r"modified by an inplace operation",
+     "The gradient still needs what was overwritten: x = x - y makes a new tensor, x -= y changes the old one."),
+    (r"can't convert np|numpy\(\) on|requires grad", "Stay with tensors: .numpy() and .item() cut the gradient."),
+    (r"Boolean value of Tensor", "`if` wants one truth: for a choice in every entry take torch.where or a mask."),
+    (r"operands? .*'?ellipsis'?|ellipsis", "There is still a `...` to replace."),
+    (r"not supported .*bool|with a bool tensor|Subtraction",
+     "Arithmetic with a mask: make it numbers first, mask.float(), or use ~mask."),
+    (r"NoneType", "Something is None: a helper without `return`?"),
+    (r"AttributeError",
+     "There is no such method on this kind of object: a list or a number where you expect a tensor?"),
+    (r"RecursionError", "Your function calls itself without end."),
+)  # fmt: skip
+
+
+def explain(error: BaseException, function: Callable, parameters: Sequence[str]) -> str:
+    """A sentence for an exception in a learner's function: what, in which line, and what it often means."""
+    message = " ".join(str(error).split())
+    kind = type(error).__name__
+    place = _line_of(error.__traceback__, function)
+    if not place and kind == "TypeError" and "argument" in message:
+        return f"your function cannot be called with ({', '.join(parameters)}). Keep the parameters of the stub."
+    message = message if len(message) <= 200 else message[:200] + " …"
+    sentence = f"your function stops with {kind}{place}" + (f": {message}" if message else "")
+    sentence += "" if sentence.endswith((".", "?", "!", "…")) else "."
+    often = next((words for pattern, words in _OFTEN if re.search(pattern, f"{kind}: {message}", re.IGNORECASE)), "")
+    return f"{sentence} {often}".rstrip()
+
+
+def _line_of(traceback: TracebackType | None, function: Callable) -> str:
+    """ " in line 3, `...`" of the cell in which the function was written; empty where the error is not in there."""
+    code = getattr(function, "__code__", None)
+    found = None
+    while traceback is not None and code is not None:
+        if traceback.tb_frame.f_code.co_filename == code.co_filename:
+            found = traceback.tb_lineno
+        traceback = traceback.tb_next
+    if found is None:
+        return ""
+    text = linecache.getline(code.co_filename, found).strip()
+    return f" in line {found}" + (f", `{text}`" if text else "")

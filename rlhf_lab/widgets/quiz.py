@@ -1,0 +1,83 @@
+"""A question with choices, each of which explains itself: why it is right, or where the thought goes astray.
+
+The browser shows the explanation at once, also while a training cell keeps the kernel busy. The kernel only keeps
+that there was an answer. Where the page cannot draw it (on GitHub), a line of text says what was asked.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from rlhf_lab.exercises import progress
+from rlhf_lab.widgets.panel import browser_module
+
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Option:
+    """One choice."""
+
+    text: str
+    right: bool
+    why: str  # why it is right; or, of a wrong one, where the thought goes astray
+
+
+class Quiz(anywidget.AnyWidget):
+    """One question. Picks may be repeated until the right one is found; each is explained.
+
+    question: text, not Markdown. options: two to nine, at least one of them right, every one with its `why`.
+    name: under which the answer is kept with the learner's progress; begins with the notebook's number, "00-kl".
+    Raises ValueError for options that make no quiz.
+    """
+
+    _esm = browser_module("quiz.js")
+    _css = "\n".join((_HERE / name).read_text(encoding="utf-8") for name in ("panel.css", "quiz.css"))
+    _frame = traitlets.Dict().tag(sync=True)
+    _tried = traitlets.List(traitlets.Int()).tag(sync=True)  # picks so far, so that a second view shows them, too
+
+    def __init__(self, question: str, options: Sequence[Option], name: str):
+        if not 2 <= len(options) <= 9 or not any(option.right for option in options):
+            raise ValueError(f"Quiz {name!r} needs two to nine options, one of them right at least.")
+        if silent := [option.text for option in options if not option.why.strip()]:
+            raise ValueError(f"Quiz {name!r}: say why for every option; {silent[0]!r} has no explanation.")
+        self._name, self._options, self._handling = name, tuple(options), threading.Lock()
+        super().__init__()
+        self._frame = {"question": question, "options": [asdict(option) for option in options]}
+        self.on_msg(self._on_message)
+
+    def __repr__(self) -> str:
+        return f"Quiz({self._name!r})"
+
+    def _ipython_display_(self) -> None:
+        """Show the quiz, and the question as text that is still there when the quiz no longer is."""
+        from IPython.display import display
+
+        data, metadata = self._repr_mimebundle_()
+        display(data, metadata=metadata, raw=True)
+        print(self.summary())
+
+    def summary(self) -> str:
+        """The question and its choices as plain text."""
+        choices = [f"  {i}. {option.text}" for i, option in enumerate(self._options, 1)]
+        return "\n".join([self._frame["question"], *choices])
+
+    def _on_message(self, _widget: Any, content: Any, _buffers: Any = None) -> None:
+        """A pick: keep it. Never raises; what goes wrong is shown in the quiz."""
+        with self._handling:
+            try:
+                i = content["option"]
+                if content["action"] != "pick" or not isinstance(i, int) or not 0 <= i < len(self._options):
+                    return
+                first = not self._tried
+                self._tried = [*self._tried, i]
+                option = self._options[i]
+                alert = progress.record("answered", self._name, option=option.text, right=option.right, first=first)
+            except Exception as error:  # nobody would see it otherwise
+                alert = f"{type(error).__name__}: {error}"
+            self.send({"type": "reply", "alert": alert})

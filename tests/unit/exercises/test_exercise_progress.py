@@ -1,0 +1,111 @@
+"""The file of progress: nothing acknowledged is lost, nothing about it ever stands in the way."""
+
+import sqlite3
+import threading
+import time
+from contextlib import closing
+
+import pytest
+
+from rlhf_lab.exercises import progress
+from rlhf_lab.exercises.progress import Event, ProgressError, ProgressStore, State, fold
+
+
+def test_events_are_kept_in_order(tmp_path):
+    store = ProgressStore(tmp_path / "p.sqlite")
+    assert store.events() == [] and not store.path.exists()
+    store.append("attempted", "gae", {"mistake": "no_mask"})
+    store.append("solved", "gae")
+    expected = [Event("attempted", "gae", {"mistake": "no_mask"}), Event("solved", "gae", {})]
+    assert ProgressStore(tmp_path / "p.sqlite").events() == expected
+
+
+def test_the_default_is_the_learners_folder(home):
+    assert progress.record("solved", "gae") == ""
+    assert (home / "progress.sqlite").exists() and progress.states() == ({"gae": State(1, True, 0)}, "")
+
+
+def test_several_writers_lose_nothing(tmp_path):
+    def write(writer):
+        store = ProgressStore(tmp_path / "p.sqlite")
+        store.wait_seconds = 20.0
+        for i in range(10):
+            store.append("attempted", f"{writer}-{i}")
+
+    threads = [threading.Thread(target=write, args=(writer,)) for writer in range(4)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert len({event.name for event in ProgressStore(tmp_path / "p.sqlite").events()}) == 40
+
+
+def test_states():
+    story = [
+        Event("hinted", "a", {"number": 1}), Event("hinted", "a", {"number": 1}), Event("attempted", "a", {}),
+        Event("solved", "a", {}), Event("hinted", "a", {"number": 2}), Event("attempted", "b", {}),
+        Event("solved", "c", {}), Event("attempted", "c", {}), Event("hinted", "d", {"number": 1}),
+        Event("answered", "00-quiz", {"right": True}), Event("of the future", "e", {}),
+    ]  # fmt: skip
+    states = fold(story)
+    assert {name: state.words for name, state in states.items()} == {
+        "a": "solved with hints", "b": "attempted", "c": "solved", "d": "attempted",
+    }  # fmt: skip
+    assert states["a"] == State(attempts=2, solved=True, hints=1) and State().words == "not attempted"
+
+
+def broken(path):
+    path.write_bytes(b"no database at all, but with some length" * 100)
+
+
+def anothers(path):
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE theirs (x)")
+
+
+def newer(path):
+    ProgressStore(path).append("solved", "gae")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA user_version = 7")
+
+
+def folder(path):
+    path.mkdir()
+
+
+def not_json(path):
+    ProgressStore(path).append("solved", "gae")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE events SET detail = '{'")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words", "can_write"),
+    [(broken, "damaged", False), (anothers, "another program", False), (newer, "newer version", False),
+     (folder, "cannot be used", False), (not_json, "cannot be used", True)],
+)  # fmt: skip
+def test_a_file_that_cannot_be_used_is_a_sentence_and_left_alone(home, spoil, words, can_write):
+    path = home / "progress.sqlite"
+    spoil(path)
+    before = path.read_bytes() if path.is_file() else None
+    sentence = progress.record("solved", "gae") if not can_write else progress.states()[1]
+    assert words in sentence and "\n" not in sentence
+    assert words in progress.states()[1] and progress.states()[0] == {}
+    assert before is None or path.read_bytes() == before
+    with pytest.raises(ProgressError):
+        ProgressStore().events()
+
+
+def test_a_locked_file_is_waited_for_and_not_for_long(home):
+    progress.record("solved", "gae")
+    with closing(sqlite3.connect(home / "progress.sqlite", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        started = time.perf_counter()
+        assert "locked" in progress.record("solved", "other") and "locked" in progress.states()[1]
+        assert time.perf_counter() - started < 1.5
+        other.execute("ROLLBACK")
+    assert progress.record("solved", "other") == "" and len(progress.states()[0]) == 2
+
+
+def test_a_home_that_cannot_be_made_is_a_sentence(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("RLHF_LAB_HOME", str(tmp_path / "file" / "home"))
+    assert "progress" in progress.record("solved", "gae") and progress.states()[1]
