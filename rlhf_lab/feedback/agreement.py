@@ -83,7 +83,7 @@ class Times:
 
     count: int
     median: float  # NaN without any
-    quartiles: tuple[float, float]  # a quarter of the answers was quicker than the first, a quarter slower than the last
+    quartiles: tuple[float, float]  # a quarter was quicker than the first of them, a quarter slower than the second
     total: float
 
 
@@ -326,8 +326,11 @@ def report(records: Iterable[Record], gold: Mapping[str, Any] | Iterable[Record]
         own = [record for record in records if record.rater_id == rater]
         kinds = ", ".join(f"{count} {kind}" for kind, count in Counter(record.kind for record in own).items())
         lines.append(f"{rater}: {len(own)} answers ({kinds})")
-        for words, share in (("the same again", self_consistency(own)), ("right on gold items", gold_accuracy(own, gold)),
-                             ("left text preferred", left_share(own))):  # fmt: skip
+        shares = {
+            "the same again": self_consistency(own), "right on gold items": gold_accuracy(own, gold),
+            "left text preferred": left_share(own),
+        }  # fmt: skip
+        for words, share in shares.items():
             if share.trials:
                 lines.append(f"  {words}: {share}")
         times = time_per_item(own)

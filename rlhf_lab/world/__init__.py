@@ -6,10 +6,11 @@ bad mixed; scorers read any text back; tastes and simulated raters judge reviews
 
 from .corpus import generate_completion, generate_document, generate_prompt, load_corpus, load_prompts
 from .documents import KINDS, SPLITS, Document, kind_of, split_of
+from .faults import FAULTS
 from .raters import SimulatedRater
 from .scorers import KIND_SCORERS, SCORERS, harmful_request, well_formed
 from .tastes import TASTES, Taste, decent
 
-__all__ = ["KINDS", "KIND_SCORERS", "SCORERS", "SPLITS", "TASTES", "Document", "SimulatedRater", "Taste", "decent",
-           "generate_completion", "generate_document", "generate_prompt", "harmful_request", "kind_of", "load_corpus",
-           "load_prompts", "split_of", "well_formed"]
+__all__ = ["FAULTS", "KINDS", "KIND_SCORERS", "SCORERS", "SPLITS", "TASTES", "Document", "SimulatedRater", "Taste",
+           "decent", "generate_completion", "generate_document", "generate_prompt", "harmful_request", "kind_of",
+           "load_corpus", "load_prompts", "split_of", "well_formed"]

@@ -1,23 +1,43 @@
-"""Simulated raters: a taste, with the failings of people.
+"""Simulated raters: a taste, with the failings of people. They answer all five kinds of question.
 
-With u(text) the taste's utility, the rater feels the difference
+Noise. After n answers T = temperature * (1 + fatigue * n): who tires errs more. All noise comes from one generator
+with the rater's seed, so the same questions in the same order get the same answers.
+
+Compare. With u(text) the taste's utility, the rater feels the difference
 
     d = u(left) - u(right) + position_bias + length_bias * (words(left) - words(right)) / 10
 
-and answers by the sign of d + T * noise, where noise is standard logistic and T = temperature * (1 + fatigue * n) after
-n answers. So without ties P(left) = sigmoid(d / T), the Bradley-Terry model (Bradley and Terry 1952). Where
-|d + T * noise| < tie_threshold the answer is "tie". Where both texts are below the floor it is "both_bad".
+and answers by the sign of d + T * noise, where noise is standard logistic. So without ties P(left) = sigmoid(d / T),
+the Bradley-Terry model (Bradley and Terry 1952). Where |d + T * noise| < tie_threshold the answer is "tie". Where both
+texts are below the floor it is "both_bad".
+
+Rank. The same with a noise for each text, T times a standard Gumbel number: the Plackett-Luce model (Luce 1959,
+Plackett 1975), in which any two texts are ordered as in a comparison. The first place is worth position_bias, the last
+nothing, those between in equal steps.
+
+Score. Each axis in standard deviations of the corpus, plus T times standard logistic noise, times `spread`, plus
+`offset`, rounded to the scale. Offset and spread are personal: one rater's 4 is another's 6.
+
+Label. A fault that is there is seen, and one that is not there is alleged, as the sign of +-1 + T * noise says.
+
+Edit. See `rewriting.py`. There chance decides only what comes to the rater's mind.
 """
 
 import math
 import random
+from collections.abc import Sequence
 
-from .scorers import length
-from .tastes import Taste, decent
+from .documents import kind_of
+from .faults import FAULTS
+from .rewriting import improved
+from .scorers import KIND_SCORERS, SCORERS, length
+from .tastes import SCALES, Taste, decent
+
+OVERALL = "overall"     # the axis of a score that is the taste itself
 
 
 class SimulatedRater:
-    """Answers comparisons as a person of a given taste would, with noise and, where asked for, biases.
+    """Answers questions as a person of a given taste would, with noise and, where asked for, biases.
 
     taste: what the rater likes.
     temperature: noise, in units of utility (corpus standard deviations); 0 is a rater who never errs. At the default
@@ -27,19 +47,38 @@ class SimulatedRater:
     length_bias: what ten more words are worth.
     fatigue: how much the temperature grows with each answer, as a share of the first.
     seed: of the rater's own random numbers.
+    strengths: felt differences from which a preference is "clearly" and "much", as (0.5, 1.5); None says no strengths.
+    axes: what is scored: "overall" (the taste) or names of scorers.
+    scale: lowest and highest score; the middle is an average text of the corpus.
+    offset, spread: points that this rater gives more than others, and points for each standard deviation.
+    tags: the labels that this rater knows, of `faults.FAULTS`.
     """
 
     def __init__(self, taste: Taste, temperature: float = 0.3, tie_threshold: float = 0.0, position_bias: float = 0.0,
-                 length_bias: float = 0.0, fatigue: float = 0.0, seed: int = 0):
+                 length_bias: float = 0.0, fatigue: float = 0.0, seed: int = 0,
+                 strengths: tuple[float, float] | None = None, axes: Sequence[str] = (OVERALL,),
+                 scale: tuple[int, int] = (1, 7), offset: float = 0.0, spread: float = 1.0,
+                 tags: Sequence[str] = tuple(FAULTS)):
         if temperature < 0 or tie_threshold < 0 or fatigue < 0:
             raise ValueError("temperature, tie_threshold and fatigue are not negative; got "
                              f"{temperature}, {tie_threshold}, {fatigue}")
+        if scale[0] >= scale[1] or (strengths and not 0 <= strengths[0] <= strengths[1]):
+            raise ValueError(f"scale and strengths go from low to high; got {scale} and {strengths}")
+        known = {OVERALL, *SCORERS, *(name for scorers in KIND_SCORERS.values() for name in scorers)}
+        if unknown := [name for name in axes if name not in known] + [name for name in tags if name not in FAULTS]:
+            raise ValueError(f"{unknown} are neither axes ({sorted(known)}) nor tags ({list(FAULTS)})")
         self.taste = taste
         self.temperature = temperature
         self.tie_threshold = tie_threshold
         self.position_bias = position_bias
         self.length_bias = length_bias
         self.fatigue = fatigue
+        self.strengths = strengths
+        self.axes = tuple(axes)
+        self.scale = scale
+        self.offset = offset
+        self.spread = spread
+        self.tags = tuple(tags)
         self.answers = 0
         self._rng = random.Random(seed)
 
@@ -52,21 +91,90 @@ class SimulatedRater:
         return (self.taste.utility(prompt, left) - self.taste.utility(prompt, right)
                 + self.position_bias + self.length_bias * words / 10)
 
+    def noise_scale(self) -> float:
+        """T of the module's formulas: the temperature after the answers so far."""
+        return self.temperature * (1 + self.fatigue * self.answers)
+
     def probability_left(self, prompt: str, left: str, right: str) -> float | None:
         """P(left) in the next answer, ties and "both_bad" aside; None at temperature 0."""
-        scale = self.temperature * (1 + self.fatigue * self.answers)
+        scale = self.noise_scale()
         if scale == 0:
             return None
         return 0.5 * (1 + math.tanh(self.felt_difference(prompt, left, right) / scale / 2))
 
-    def compare(self, prompt: str, left: str, right: str) -> str:
-        """"left", "right", "tie" or "both_bad"."""
-        scale = self.temperature * (1 + self.fatigue * self.answers)
-        self.answers += 1
-        chance = min(max(self._rng.random(), 1e-12), 1 - 1e-12)     # drawn every time, so that answers stay in step
+    def compare(self, prompt: str, left: str, right: str) -> str | tuple[str, int]:
+        """"left", "right", "tie" or "both_bad"; ("left", 1) to ("right", 3) for a rater that says strengths."""
+        scale = self._begin()
+        noise = self._logistic()                                    # drawn every time, so that answers stay in step
         if not decent(prompt, left) and not decent(prompt, right):
             return "both_bad"
-        felt = self.felt_difference(prompt, left, right) + scale * math.log(chance / (1 - chance))
+        felt = self.felt_difference(prompt, left, right) + scale * noise
         if felt == 0 or abs(felt) < self.tie_threshold:
             return "tie"
-        return "left" if felt > 0 else "right"
+        side = "left" if felt > 0 else "right"
+        return (side, 1 + sum(abs(felt) >= bound for bound in self.strengths)) if self.strengths else side
+
+    def rank(self, prompt: str, texts: Sequence[str]) -> list[list[int]]:
+        """Places in `texts`, best first; neighbours that are closer than the tie threshold stand together."""
+        scale = self._begin()
+        felt = [self.taste.utility(prompt, text) + self.length_bias * length(prompt, text) / 10
+                + self.position_bias * (1 - place / max(len(texts) - 1, 1)) + scale * self._gumbel()
+                for place, text in enumerate(texts)]
+        tiers: list[list[int]] = []
+        for place in sorted(range(len(texts)), key=lambda i: -felt[i]):
+            apart = felt[tiers[-1][-1]] - felt[place] if tiers else math.inf
+            if apart == 0 or apart < self.tie_threshold:
+                tiers[-1].append(place)
+            else:
+                tiers.append([place])
+        return tiers
+
+    def score(self, prompt: str, text: str) -> dict[str, int]:
+        """A whole number of the scale for each axis."""
+        scale = self._begin()
+        low, high = self.scale
+        scores = {}
+        for axis in self.axes:
+            felt = self._standing(axis, prompt, text) + scale * self._logistic()
+            scores[axis] = min(max(round((low + high) / 2 + self.offset + self.spread * felt), low), high)
+        return scores
+
+    def label(self, prompt: str, text: str) -> list[str]:
+        """The tags of the faults that the rater sees in the text."""
+        scale = self._begin()
+        seen = [((1 if FAULTS[tag](prompt, text) else -1) + scale * self._logistic()) > 0 for tag in self.tags]
+        return [tag for tag, is_seen in zip(self.tags, seen, strict=True) if is_seen]
+
+    def edit(self, prompt: str, text: str) -> str:
+        """The text rewritten so that the taste likes it better; as it was where nothing better comes to mind."""
+        self._begin()
+        return improved(prompt, text, self.taste, random.Random(self._rng.random()))
+
+    def _begin(self) -> float:
+        """Count an answer; the scale of its noise."""
+        scale = self.noise_scale()
+        self.answers += 1
+        return scale
+
+    def _standing(self, axis: str, prompt: str, text: str) -> float:
+        """How the text stands on an axis, in standard deviations of the corpus."""
+        if axis == OVERALL:
+            mean, _ = SCALES["length"]
+            return self.taste.utility(prompt, text) + self.length_bias * (length(prompt, text) - mean) / 10
+        if axis in SCALES:
+            mean, deviation = SCALES[axis]
+            return (SCORERS[axis](prompt, text) - mean) / deviation
+        scorer = SCORERS.get(axis) or KIND_SCORERS[kind_of(prompt)].get(axis)
+        if scorer is None:
+            raise ValueError(f"a {kind_of(prompt)} has no {axis!r}; score it on other axes")
+        return (scorer(prompt, text) - 0.5) / 0.25                  # shares: from -2 to 2
+
+    def _logistic(self) -> float:
+        chance = self._chance()
+        return math.log(chance / (1 - chance))
+
+    def _gumbel(self) -> float:
+        return -math.log(-math.log(self._chance()))
+
+    def _chance(self) -> float:
+        return min(max(self._rng.random(), 1e-12), 1 - 1e-12)
