@@ -256,7 +256,8 @@ class RatingSession:
     def _save(self, event: Record) -> bool:
         """Write first, then move on. A repeated attempt keeps its uid, so that it can never count twice."""
         tried = self._unsaved
-        if tried and (tried.status, tried.value, tried.supersedes) == (event.status, event.value, event.supersedes):
+        said = ("status", "value", "supersedes", "confidence", "note")  # what the rater may change between attempts
+        if tried and all(getattr(tried, name) == getattr(event, name) for name in said):
             event = tried
         self._unsaved = event
         try:
