@@ -3,10 +3,10 @@
 const LARGEST_TABLE = 4_000_000; // cells; beyond it the middle counts as rewritten as a whole
 
 // [["same" | "del" | "ins", text], ...]: without "ins" it reads as `before`, without "del" as `after`. The parts
-// are words, single signs and runs of blanks; as many of them as possible stay the same (longest common
+// are words, signs and blanks; as many of them as possible stay the same (longest common
 // subsequence, by dynamic programming from the end).
 function wordChanges(before, after) {
-  const split = (text) => text.match(/\s+|[\p{L}\p{M}\p{N}_'’]+|[^\s]/gu) || [];
+  const split = (text) => text.match(/\s|[\p{L}\p{M}\p{N}_'’]+|[^\s]/gu) || [];
   const old = split(before);
   const fresh = split(after);
   let start = 0;

@@ -18,6 +18,7 @@ function editBody(panel) {
   const labelled = (words, more, node) => element("div", { className: "rlhf-part" },
     element("div", { className: "rlhf-part-head" }, element("span", { className: "rlhf-label", textContent: words }), more), node);
   const words = (text) => (text.match(/[\p{L}\p{M}\p{N}_'’]+/gu) || []).length;
+  const counted = (number) => `${number} ${number === 1 ? "word" : "words"}`;
   const total = (parts, kind) => words(parts.filter(([one]) => one === kind).map(([, text]) => text).join(" "));
 
   function drawChanges() {
@@ -28,7 +29,7 @@ function editBody(panel) {
     changes.scrollTop = top;
     changes.measure();
     count.textContent = field.value === original ? "nothing yet"
-      : `${total(parts, "ins")} words in, ${total(parts, "del")} out`;
+      : `${counted(total(parts, "ins"))} in, ${counted(total(parts, "del"))} out`;
   }
 
   return {

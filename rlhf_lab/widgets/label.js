@@ -26,7 +26,7 @@ function labelBody(panel) {
   const noneBox = box("None of these", "", "0", pickNone);
 
   return {
-    node: element("div", { className: "rlhf-body" },
+    node: element("div", { className: "rlhf-body rlhf-single" },
       card("", text),
       element("div", { className: "rlhf-tags", attributes: { role: "group", "aria-label": "Labels" } }, ...boxes, noneBox)),
     buttons: [...boxes, noneBox],

@@ -8,7 +8,7 @@ A message may arrive in any thread, also while a cell is running: everything her
 torch nor matplotlib is touched.
 
 The browser's half is `parts.js` (buttons, boxes, clock), `extras.js` (confidence, note), `panel.js` (frame, keys,
-messages, banners) and a panel's own file, put together into one module, and `panel.css`.
+messages, banners) and a panel's own file, put together into one module; its looks are `panel.css` and `kinds.css`.
 """
 
 import math
@@ -49,7 +49,7 @@ class RatingPanel(anywidget.AnyWidget):
     kind: ClassVar[str]
     question: ClassVar[str]
     _room: ClassVar[dict[str, int]] = {"per_line": 44, "least": 4, "most": 9, "default": 7}  # for a text, in lines
-    _css = (_HERE / "panel.css").read_text(encoding="utf-8")
+    _css = "\n".join((_HERE / name).read_text(encoding="utf-8") for name in ("panel.css", "kinds.css"))
     _frame = traitlets.Dict().tag(sync=True)  # what stays the same from item to item
     _view = traitlets.Dict().tag(sync=True)  # what is shown now
 

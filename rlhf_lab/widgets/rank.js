@@ -163,11 +163,12 @@ function rankBody(panel) {
       selected = tiers.length ? tiers.at(-1).at(-1) : null;
     },
     refresh() {
+      const next = `Place ${ordinal(placed() + 1)}`;
       cards.slice(0, size).forEach((one, place) => {
         const isPlaced = tierOf(place) >= 0;
         const words = isPlaced ? `${ordinal(rankOf(place))}${tiers[tierOf(place)].length > 1 ? ", tied" : ""}` : "";
-        one.button.rename(isPlaced ? words : placed() ? `${ordinal(placed() + 1)} place` : "Best");
-        one.button.setAttribute("aria-label", isPlaced ? `${name(place)}: ${words}` : `Place ${name(place)} ${ordinal(placed() + 1)}`);
+        one.button.rename(isPlaced ? words : next);
+        one.button.setAttribute("aria-label", isPlaced ? `${words}: ${name(place)}` : `${next}: ${name(place)}`);
         one.node.classList.toggle("rlhf-placed", isPlaced);
         one.node.classList.toggle("rlhf-chosen", place === selected);
         one.chip.setAttribute("aria-pressed", String(place === selected));

@@ -47,7 +47,7 @@ function scoreBody(panel) {
   };
 
   return {
-    node: element("div", { className: "rlhf-body" },
+    node: element("div", { className: "rlhf-body rlhf-single" },
       card("", text), element("div", { className: "rlhf-axes" }, ...rows.map((row) => row.node))),
     get buttons() {
       return rows[current].marks.concat(...rows.filter((row) => row !== rows[current]).map((row) => row.marks));

@@ -14,9 +14,10 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 def missing() -> str:
     """What is missing for browser tests, or an empty string."""
     try:
+        import axe_playwright_python  # noqa: F401
         import playwright  # noqa: F401
-    except ImportError:
-        return "playwright is not installed (python -m pip install -r tests/requirements.txt)"
+    except ImportError as error:
+        return f"{error.name} is not installed (python -m pip install -r tests/requirements.txt)"
     from lab_page import CHROMIUM_NAMES, find_chromium
 
     if not find_chromium():

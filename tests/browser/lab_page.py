@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Locator, Page, sync_playwright
 
 from rlhf_lab.feedback import FeedbackStore, Record
@@ -262,6 +263,16 @@ class Lab:
         light = json.dumps("true" if "Light" in name else "false")
         self.page.wait_for_function(f"() => document.body.dataset.jpThemeLight === {light}")
         self.page.wait_for_timeout(300)  # style sheets are exchanged
+
+    def accessibility_problems(self, panel: Locator) -> list[str]:
+        """What axe-core finds serious or critical in a panel: rule, advice and element."""
+        if not self.page.evaluate("() => Boolean(window.axe)"):
+            self.page.evaluate(AXE_SCRIPT)
+        found = panel.evaluate("async (node) => (await axe.run(node, {resultTypes: ['violations']})).violations")
+        return [
+            f"{problem['id']}: {problem['help']}: {node['html'][:200]}"
+            for problem in found if problem["impact"] in ("serious", "critical") for node in problem["nodes"]
+        ]
 
     def screenshot(self, name: str, of: Locator | None = None) -> None:
         """Keep a picture in the folder that RLHF_LAB_SCREENSHOTS names; without one do nothing."""
