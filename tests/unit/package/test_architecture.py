@@ -23,6 +23,8 @@ ALLOWED = {
     "sampling": LOWEST | {"tokens", "models"},
     "few_ratings": {"feedback"},
     "aspects": {"few_ratings", "sampling"},
+    "judges": {"world", "sampling"},
+    "recording": LOWEST | {"world", "feedback", "models", "sampling"},
     "evaluation": {"feedback", "sampling", "models", "world"},
     "training": LOWEST | {"world", "tokens", "models", "sampling", "losses", "advantages", "evaluation"},
     "whole_loop": {"world", "feedback", "few_ratings", "aspects", "models", "sampling", "training"},
