@@ -6,8 +6,8 @@
 
 A prompted judge needs a model that follows instructions. The tiny model knows of no instructions: its answers to such
 a question are noise, and its `report` says how much of them is a habit of preferring one letter. A wish asks for no
-obedience, only for a model in which one text makes others of its sort likelier; the tiny model, which was trained on one
-short document at a time, follows it little better than a coin.
+obedience, only for a model in which one text makes others of its sort likelier; the tiny model, which was trained on
+one short document at a time, follows it little better than a coin.
 
 All answer `compare`; those that give every text a number answer `rank` too. Give their sessions source="model".
 """

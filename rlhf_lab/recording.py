@@ -91,8 +91,8 @@ def readme_section(config: RecordingConfig, counts: dict[str, int]) -> str:
     return "\n".join([
         "## Recorded feedback",
         "",
-        "`feedback/`: answers of three simulated people to questions about texts that `tiny` wrote at temperature 1, one",
-        "record a line (`rlhf_lab.feedback.read_records`), a file for each kind of question. Records in each:",
+        "`feedback/`: answers of three simulated people to questions about texts that `tiny` wrote at temperature 1,",
+        "one record a line (`rlhf_lab.feedback.read_records`), a file for each kind of question. Records in each:",
         f"{files}. Made by",
         "",
         "```",

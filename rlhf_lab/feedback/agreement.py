@@ -260,9 +260,7 @@ def bradley_terry(
     strength = np.ones(len(names))
     for _ in range(steps):
         met = (games / (strength[:, None] + strength)).sum(1) + 2 * prior / (strength + 1.0)
-        new = won / met
-        if prior <= 0:
-            new = new / np.exp(np.log(new).mean())
+        new = _centred(won / met, prior)
         done = np.abs(np.log(new / strength)).max(initial=0.0) < 1e-10
         strength = new
         if done:
@@ -276,6 +274,19 @@ def bradley_terry(
     covariance = centre @ np.linalg.pinv(information, hermitian=True) @ centre
     values = np.log(strength)
     return Strengths(names, values - values.mean() if names else values, covariance, confidence)
+
+
+def _centred(strength: np.ndarray, prior: float) -> np.ndarray:
+    """The strengths times the number that suits the prior best (without one: that makes their mean 0).
+
+    Games only tell about differences, so the MM algorithm would find the common level very slowly by itself.
+    """
+    level = -np.log(strength).sum() / max(len(strength), 1)
+    if prior > 0:
+        for _ in range(20):  # Newton's method: the phantom is beaten by as many as it beats
+            share = 1 / (1 + np.exp(-np.log(strength) - level))
+            level -= np.clip((share - 0.5).sum() / max((share * (1 - share)).sum(), 1e-9), -1, 1)
+    return strength * np.exp(level)
 
 
 def results_by_policy(records: Iterable[Record]) -> list[tuple[str, str, float]]:

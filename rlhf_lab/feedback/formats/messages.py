@@ -34,8 +34,9 @@ def to_messages(prompt: str, *completions: str) -> tuple[Messages, ...]:
 def from_messages(prompt: Any, completion: Any, plain: bool = True) -> tuple[str, str]:
     """(prompt, completion) of what `to_messages` gave, and of any other chat. RecordError if it is none."""
     prompt, completion = list(_checked(prompt)), list(_checked(completion))
-    if plain and [m["role"] for m in (*prompt, *completion)] == ["user", "assistant"] and prompt:
-        return prompt[0]["content"], completion[0]["content"]
+    if prompt and [message["role"] for message in (*prompt, *completion)] == ["user", "assistant"]:
+        if plain or is_transcript(prompt[0]["content"]):
+            return prompt[0]["content"], completion[0]["content"]
     if not completion or completion[0]["role"] != "assistant":
         raise RecordError("A completion begins with a message of the assistant. Is the prompt part of it?")
     return transcript(prompt) + END, transcript(completion).removeprefix(END)

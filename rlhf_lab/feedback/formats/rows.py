@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def read_rows(path: Path | str) -> list[dict[str, Any]]:
     try:
         content = Path(path).read_bytes()
         lines = (gzip.decompress(content) if content.startswith(_GZIP) else content).decode("utf-8").split("\n")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise StoreError(f"Cannot read rows from {path} ({error}).") from error
     rows = []
     for number, line in enumerate(lines, start=1):
