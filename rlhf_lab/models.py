@@ -1,25 +1,21 @@
-"""Language models, tokenizers, and the small heads that turn a language model into a judge.
+"""Language models, their tokenizers, and the value head that sits on one.
 
 Everything is an ordinary `transformers` object: a causal language model and a fast tokenizer, loaded from
-safetensors, never from a pickle, and never with code from the hub. Two heads are our own. `RewardModel`
-reads a whole text and gives one number. `ValueHead` reads every position and guesses the reward to come.
+safetensors, never from a pickle, and never with code from the hub. `ValueHead` reads every position and guesses
+the reward to come; the head that reads a whole text and judges it is in `reward_models.py`.
 """
 
 import copy
-import json
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, GPT2Config, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModelForCausalLM, GPT2Config, PreTrainedTokenizerFast
 from transformers.utils import logging
 
 from rlhf_lab.paths import data_dir
-from rlhf_lab.tokens import encode_completions, encode_prompts, pad_right, pieces_by_length
 
 logging.disable_progress_bar()  # of reading and writing files, which takes no time; downloads keep theirs
 
@@ -101,12 +97,7 @@ def load_language_model(name_or_path: str | Path = "tiny", device=None, dtype=No
             make = "Make it with `python -m rlhf_lab.training.pretrain`." if name == "tiny" else "Check the path."
             raise FileNotFoundError(f"There is no model in {source} (no config.json). {make}")
     try:
-        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
-        for key in vars(config):
-            if key.endswith("pdrop") or "dropout" in key:
-                setattr(config, key, 0.0)
-        if getattr(config, "activation_function", None) == "gelu_new":
-            config.activation_function = "gelu_pytorch_tanh"  # the same function, in one kernel
+        config = load_config(source)
         model = AutoModelForCausalLM.from_pretrained(
             source,
             config=config,
@@ -125,6 +116,17 @@ def load_language_model(name_or_path: str | Path = "tiny", device=None, dtype=No
         ) from error
     _ensure_pad_token(model, tokenizer)
     return model.to(device).eval(), tokenizer
+
+
+def load_config(source: str | Path):
+    """The configuration of a saved model, with dropout zero everywhere."""
+    config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+    for key in vars(config):
+        if key.endswith("pdrop") or "dropout" in key:
+            setattr(config, key, 0.0)
+    if getattr(config, "activation_function", None) == "gelu_new":
+        config.activation_function = "gelu_pytorch_tanh"  # the same function, in one kernel
+    return config
 
 
 def save_language_model(model: nn.Module, tokenizer, folder: str | Path) -> Path:
@@ -195,7 +197,7 @@ def clone(model: nn.Module) -> nn.Module:
     return copy.deepcopy(model).requires_grad_(False).eval()
 
 
-# --- Heads -------------------------------------------------------------------------------------------
+# --- The value head ----------------------------------------------------------------------------------
 
 
 class ValueHead(nn.Module):
@@ -215,119 +217,3 @@ class ValueHead(nn.Module):
     def forward(self, hidden: Tensor) -> Tensor:
         """Values (...) of hidden states (..., d), in float32."""
         return self.linear(hidden.to(self.linear.weight.dtype)).squeeze(-1).float()
-
-
-class RewardModel(nn.Module):
-    """Reads prompt and completion and gives one number: gain * (w . h) + bias, h at the last real token.
-
-    w starts as N(0, 1/(d+1)) (standard deviation 1/sqrt(d+1)), its bias as 0 (Stiennon et al. 2020). `gain`
-    and `bias` are not trained: `normalise` sets them so that rewards have mean 0 and variance 1 on reference
-    samples, because preferences fix a reward only up to a constant.
-    """
-
-    def __init__(self, trunk: nn.Module, generator: torch.Generator | None = None):
-        super().__init__()
-        self.trunk = trunk
-        width = trunk.config.hidden_size
-        self.head = nn.utils.skip_init(nn.Linear, width, 1)
-        with torch.no_grad():
-            self.head.weight.normal_(0.0, 1.0 / math.sqrt(width + 1), generator=generator)
-            self.head.bias.zero_()
-        self.register_buffer("gain", torch.ones(()))
-        self.register_buffer("bias", torch.zeros(()))
-
-    @classmethod
-    def from_language_model(cls, model: nn.Module, generator: torch.Generator | None = None) -> "RewardModel":
-        """A reward model on a copy of the language model's trunk; the language model is left alone."""
-        trunk, _ = trunk_and_head(model)
-        reward_model = cls(copy.deepcopy(trunk).requires_grad_(True), generator)
-        return reward_model.to(next(model.parameters()).device).eval()
-
-    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Rewards (B,) in float32 of ids (B, L), padded on either side; mask (B, L) is true on real tokens.
-
-        Each row's real tokens must stand together. A row is read alone: its reward does not depend on the
-        padding or on the other rows.
-        """
-        mask = mask.bool()
-        lengths = mask.sum(1)
-        if not bool((lengths > 0).all()):
-            raise ValueError("A text without any token cannot be scored: a row of the mask is all false.")
-        ids = _shift_to_the_left(ids, mask)
-        hidden = hidden_states(self.trunk, ids)  # (B, L, d)
-        last = hidden[torch.arange(len(ids), device=ids.device), lengths - 1]  # (B, d)
-        score = self.head(last.to(self.head.weight.dtype)).squeeze(-1).float()
-        return self.gain * score + self.bias
-
-    @torch.no_grad()
-    def score_rollout(self, rollout, piece_tokens: int = 2048) -> Tensor:
-        """Rewards (B,) of a rollout, without gradients: a reward function for `train_policy`.
-
-        A completion that was cut short is scored as it stands, without an end token.
-        """
-        ids, _, lengths = rollout.sequences()
-        return self._score(ids, lengths, piece_tokens)
-
-    @torch.no_grad()
-    def score_texts(self, tokenizer, prompts: Sequence[str], completions: Sequence[str], piece_tokens: int = 2048):
-        """Rewards (B,) of texts, each completion taken as ended; without gradients."""
-        rows = [
-            prompt + completion
-            for prompt, completion in zip(
-                encode_prompts(tokenizer, prompts), encode_completions(tokenizer, completions), strict=True
-            )
-        ]
-        ids, mask = pad_right(rows, tokenizer.pad_token_id)
-        device = self.head.weight.device
-        return self._score(ids.to(device), mask.sum(1).to(device), piece_tokens)
-
-    def _score(self, ids: Tensor, lengths: Tensor, piece_tokens: int) -> Tensor:
-        scores = torch.empty(len(ids), device=ids.device)
-        for rows in pieces_by_length(lengths, piece_tokens):
-            longest = int(lengths[rows].max())
-            mask = torch.arange(longest, device=ids.device) < lengths[rows, None]
-            scores[rows] = self(ids[rows, :longest], mask)
-        return scores
-
-    @torch.no_grad()
-    def normalise(self, scores: Tensor) -> None:
-        """Set gain and bias so that `scores`, which this model gave to reference samples, become mean 0, variance 1.
-
-        Raises ValueError where there are fewer than two scores, or they are all alike or not finite.
-        """
-        scores = scores.double()
-        if scores.numel() < 2 or not bool(torch.isfinite(scores).all()) or scores.std(correction=0) < 1e-8:
-            raise ValueError(
-                f"Cannot normalise on {scores.numel()} scores with values {scores.flatten()[:5].tolist()}: they"
-                " must be at least two, finite, and not all alike. Score a few hundred reference samples."
-            )
-        mean, deviation = scores.mean(), scores.std(correction=0)
-        self.bias.copy_((self.bias.double() - mean) / deviation)
-        self.gain.copy_(self.gain.double() / deviation)
-
-    def save(self, folder: str | Path) -> Path:
-        """Write weights (safetensors) and the trunk's configuration (JSON) into a folder."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file({k: v.contiguous() for k, v in self.state_dict().items()}, folder / "reward_model.safetensors")
-        (folder / "config.json").write_text(json.dumps(self.trunk.config.to_dict(), indent=2), encoding="utf-8")
-        return folder
-
-    @classmethod
-    def load(cls, folder: str | Path, device=None) -> "RewardModel":
-        """Read a reward model that `save` wrote. Raises FileNotFoundError where there is none."""
-        folder = Path(folder)
-        if not (folder / "reward_model.safetensors").is_file():
-            raise FileNotFoundError(f"There is no reward model in {folder}. Write one with RewardModel.save(folder).")
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-        with torch.random.fork_rng(devices=[]):  # weights drawn here are replaced on the next line
-            reward_model = cls(AutoModel.from_config(config, attn_implementation="sdpa"))
-        reward_model.load_state_dict(load_file(folder / "reward_model.safetensors"))
-        return reward_model.to(device).eval()
-
-
-def _shift_to_the_left(ids: Tensor, mask: Tensor) -> Tensor:
-    """The same rows with the real tokens first, so that positions count from the first real token."""
-    start = mask.int().argmax(1, keepdim=True)  # (B, 1) where the real tokens begin
-    columns = torch.arange(ids.shape[1], device=ids.device) + start  # (B, L)
-    return ids.gather(1, columns.clamp(max=ids.shape[1] - 1))

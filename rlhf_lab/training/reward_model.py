@@ -1,42 +1,49 @@
-"""Training a reward model on preference pairs (Bradley-Terry; Christiano et al. 2017, Stiennon et al. 2020).
+"""Training a reward model on feedback of any kind (Christiano et al. 2017, Stiennon et al. 2020).
 
-A pair is anything with a `prompt`, the `chosen` completion and the `rejected` one. Both are taken as ended.
+There is one loop. What differs between pairs, rankings, scores and labels is an objective
+(`reward_objectives.py`), and the examples are those that it learns from (`reward_examples.py`). All texts of an
+example are scored together. Where there are few ratings, `reward_head.py` fits the head alone, in seconds.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from rlhf_lab.losses import bradley_terry_loss
-from rlhf_lab.models import RewardModel, context_length
-from rlhf_lab.tokens import encode_completions, encode_prompts, pad_right, pieces_by_length
+from rlhf_lab.reward_models import RewardModel
+from rlhf_lab.tokens import pad_right, pieces_by_length
 from rlhf_lab.training.optimisation import (
     apply_gradients,
     draw_seed,
     make_optimizer,
     not_finite,
+    random_generator,
     shuffled_batches,
     warmup_cosine,
 )
+from rlhf_lab.training.reward_examples import tokenise, weight_of
+from rlhf_lab.training.reward_objectives import Objective, Pairs
 from rlhf_lab.training.running import Run, TrainingResult
+
+PAIRS = Pairs()
 
 
 @dataclass(frozen=True)
 class RewardModelConfig:
     """Settings of `train_reward_model`."""
 
-    epochs: float = 1.0  # passes over the pairs; more than one soon learns few pairs by heart
-    batch_size: int = 32  # pairs a step
+    epochs: float = 1.0  # passes over the examples; more than one soon learns few of them by heart
+    batch_size: int = 32  # examples a step
     piece_tokens: int = 1024  # tokens computed at once, padding included; a batch's gradients are added up
     learning_rate: float = 3e-4  # at its highest; 1e-5 for models of a hundred million parameters
     warmup_fraction: float = 0.1  # share of the steps over which the learning rate rises
     final_fraction: float = 0.1  # learning rate of the last step, as a share of the highest
     weight_decay: float = 0.01  # pulls matrices towards zero
-    margin: float = 0.0  # by how much the chosen reward should exceed the other, at least
+    bootstrap: bool = False  # each output learns from a resample of its own: makes an ensemble of them
     max_gradient_norm: float = 1.0  # longer gradients are shortened to this
     evaluate_every: int = 0  # steps between calls of `evaluate`; 0: only after the last step
     checkpoint_every: int = 0  # steps between checkpoints; 0: only at the end
@@ -45,35 +52,42 @@ class RewardModelConfig:
 def train_reward_model(
     reward_model: RewardModel,
     tokenizer,
-    pairs: Sequence,
+    examples: Sequence[Any],
     config: RewardModelConfig | None = None,
     *,
+    objective: Objective = PAIRS,
     callback: Callable[[dict], None] | None = None,
     evaluate: Callable[[], dict] | None = None,
     generator: torch.Generator | None = None,
     checkpoint: str | Path | None = None,
     resume: bool = False,
 ) -> TrainingResult:
-    """Train `reward_model` in place on pairs (objects with .prompt, .chosen and .rejected).
+    """Train `reward_model` in place on examples of the objective's kind; for `Pairs`, preference pairs.
 
-    callback gets one record a step: step (from 1), total, loss, accuracy (share of this step's pairs whose
-    chosen completion got the higher reward, a tie counting half, before the step's update: in the first pass
-    these pairs are new to the model), difference (mean of chosen less rejected reward), learning_rate,
-    gradient_norm, pairs (so far), seconds (so far), step_seconds, and what `evaluate` returned when it was its turn.
+    callback gets one record a step: step (from 1), total, loss, the objective's metrics on this step's examples before
+    its update (in the first pass these examples are new to the model; for pairs, accuracy is the share whose chosen
+    completion got the higher reward, a tie counting half, and difference the mean of chosen less rejected reward),
+    learning_rate, gradient_norm, examples (so far), seconds (so far), step_seconds, and what `evaluate` returned when
+    it was its turn.
     Call `reward_model.normalise` afterwards. Interrupting, checkpoint and resume: as in `train_language_model`.
-    Raises ValueError on no pairs, or a text that is empty or longer than the model reads.
+    Raises ValueError on no examples, on examples that the objective cannot learn from, or a text that is longer than
+    the model reads.
     """
     config = config or RewardModelConfig()
-    rows = _tokenise(reward_model, tokenizer, pairs)
+    rows = prepare(reward_model, tokenizer, examples, objective)
     total = max(1, math.ceil(config.epochs * len(rows) / config.batch_size))
     batch_size = min(config.batch_size, len(rows))
     warmup = max(1, round(config.warmup_fraction * total))
     optimizer = make_optimizer(reward_model.parameters(), config.weight_decay)
+    modules = {"reward_model": reward_model}
+    if isinstance(objective, nn.Module):
+        modules["objective"] = objective.to(reward_model.head.weight.device)
+        optimizer.add_param_group({"params": list(objective.parameters()), "weight_decay": 0.0})
     run = Run(
         total,
-        {"reward_model": reward_model},
+        modules,
         optimizer,
-        state={"order_seed": draw_seed(generator)},
+        state={"order_seed": draw_seed(generator), "bootstrap_seed": draw_seed(generator)},
         callback=callback,
         evaluate=evaluate,
         evaluate_every=config.evaluate_every,
@@ -81,75 +95,103 @@ def train_reward_model(
         checkpoint_every=config.checkpoint_every,
         resume=resume,
     )
+    bootstrap_seed = run.state["bootstrap_seed"] if config.bootstrap else None
+    weights = example_weights(examples, len(reward_model.names), bootstrap_seed)
+    weights = weights / weights.mean()
     batches = shuffled_batches(len(rows), batch_size, run.state["order_seed"], run.state["step"])
 
     with run:
         for step in run:
-            batch = [rows[i] for i in next(batches)]
+            batch = next(batches)
+            chosen = [examples[i] for i in batch]
             learning_rate = warmup_cosine(step, total, config.learning_rate, warmup, config.final_fraction)
-            loss, difference = backward_bradley_terry(
-                reward_model, batch, tokenizer.pad_token_id, config.piece_tokens, config.margin
+            loss, scores = backward_loss(
+                reward_model, [rows[i] for i in batch], chosen, objective, weights[batch], config.piece_tokens
             )
+            metrics = objective.metrics(scores, chosen)
             norm = apply_gradients(optimizer, learning_rate, config.max_gradient_norm)
             if not math.isfinite(loss + norm):
                 run.stop(not_finite(step, loss, norm, learning_rate))
                 break
             run.report(
                 loss=loss,
-                accuracy=accuracy(difference),
-                difference=float(difference.mean()),
+                **metrics,
                 learning_rate=learning_rate,
                 gradient_norm=norm,
-                pairs=(step + 1) * batch_size,
+                examples=(step + 1) * batch_size,
             )
     return run.result
 
 
-def backward_bradley_terry(
-    reward_model: RewardModel, batch: list, pad_id: int, piece_tokens: int, margin: float = 0.0
+def evaluate_reward_model(
+    reward_model: RewardModel, tokenizer, examples: Sequence[Any], objective: Objective = PAIRS
+) -> dict[str, float]:
+    """Loss and metrics on examples that the model was not trained on, each name with "held_out_" before it."""
+    rows = prepare(reward_model, tokenizer, examples, objective)
+    with torch.no_grad():
+        weights = example_weights(examples, len(reward_model.names))
+        weights = weights / weights.mean()
+        loss, scores = backward_loss(reward_model, rows, examples, objective, weights, piece_tokens=2048)
+    return {f"held_out_{name}": value for name, value in ({"loss": loss} | objective.metrics(scores, examples)).items()}
+
+
+def prepare(
+    reward_model: RewardModel, tokenizer, examples: Sequence[Any], objective: Objective
+) -> list[list[list[int]]]:
+    """Token ids of each text of each example, once it is sure that the model can learn from them."""
+    rows = tokenise(reward_model, tokenizer, examples)
+    objective.check(examples, reward_model.names)
+    return rows
+
+
+def example_weights(examples: Sequence[Any], outputs: int, bootstrap_seed: int | None = None) -> Tensor:
+    """What each example counts for each output, (N, K) float64.
+
+    With a seed, each output counts each example as often as it comes in its own resample of N examples with
+    replacement (bagging, Breiman 1996): outputs then differ where the examples leave room to.
+    """
+    weights = torch.tensor([weight_of(example) for example in examples], dtype=torch.float64)[:, None]
+    if not bool(((weights >= 0) & weights.isfinite()).all()) or not bool(weights.sum() > 0):
+        raise ValueError("The weights of examples are finite, none below zero and not all zero.")
+    if bootstrap_seed is None:
+        return weights.expand(-1, outputs)
+    drawn = torch.randint(len(examples), (len(examples), outputs), generator=random_generator(bootstrap_seed))
+    return weights * torch.zeros(len(examples), outputs, dtype=torch.float64).scatter_add_(
+        0, drawn, torch.ones_like(drawn, dtype=torch.float64)
+    )
+
+
+def backward_loss(
+    reward_model: RewardModel,
+    rows: Sequence[Sequence[Sequence[int]]],
+    examples: Sequence[Any],
+    objective: Objective,
+    weights: Tensor,
+    piece_tokens: int,
 ) -> tuple[float, Tensor]:
-    """Bradley-Terry loss of a batch of tokenised pairs, and chosen less rejected rewards (n,); adds gradients."""
-    lengths = torch.tensor([max(len(chosen), len(rejected)) for chosen, rejected in batch])
-    total, differences = 0.0, torch.zeros(len(batch))
-    for piece in pieces_by_length(2 * lengths, piece_tokens):
-        pairs = [batch[i] for i in piece.tolist()]
-        ids, mask = pad_right([chosen for chosen, _ in pairs] + [rejected for _, rejected in pairs], pad_id)
-        device = reward_model.head.weight.device
-        chosen, rejected = reward_model(ids.to(device), mask.to(device)).chunk(2)  # (n,) each
-        loss = bradley_terry_loss(chosen, rejected, margin) * (len(pairs) / len(batch))
+    """Loss of a batch of n tokenised examples, and the scores of their texts (n, M, K); adds gradients.
+
+    The loss is the mean over examples and outputs, each times its weight; weights (n, K).
+    """
+    counts = [len(texts) for texts in rows]
+    sizes = torch.tensor([len(texts) * max(map(len, texts)) for texts in rows])
+    device = reward_model.head.weight.device
+    weights = (weights / weights.numel()).to(device)
+    total, found = 0.0, torch.zeros(len(rows), max(counts), len(reward_model.names), device=device)
+    for piece in pieces_by_length(sizes, piece_tokens):
+        chosen = piece.tolist()
+        ids, mask = pad_right([text for i in chosen for text in rows[i]], 0)
+        flat = reward_model(ids.to(device), mask.to(device)).view(len(ids), -1)  # (texts of the piece, K)
+        scores = by_example(flat, [counts[i] for i in chosen])
+        losses = objective.losses(scores, [examples[i] for i in chosen])  # (n of the piece, K)
+        loss = (losses * weights[piece.to(device)].to(losses.dtype)).sum()
         if torch.is_grad_enabled():
             loss.backward()
         total += float(loss.detach())
-        differences[piece] = (chosen - rejected).detach().cpu()
-    return total, differences
+        found[piece.to(device), : scores.shape[1]] = scores.detach().float()
+    return total, found
 
 
-def accuracy(difference: Tensor) -> float:
-    """Share of pairs (n,) whose chosen completion got the higher reward; a tie counts half."""
-    return float(((difference > 0).float() + 0.5 * (difference == 0).float()).mean())
-
-
-@torch.no_grad()
-def evaluate_pairs(reward_model: RewardModel, tokenizer, pairs: Sequence) -> dict:
-    """Held-out loss and accuracy of a reward model on pairs that it was not trained on."""
-    rows = _tokenise(reward_model, tokenizer, pairs)
-    loss, difference = backward_bradley_terry(reward_model, rows, tokenizer.pad_token_id, piece_tokens=2048)
-    return {"held_out_loss": loss, "held_out_accuracy": accuracy(difference)}
-
-
-def _tokenise(reward_model: RewardModel, tokenizer, pairs: Sequence) -> list[tuple[list[int], list[int]]]:
-    if len(pairs) == 0:
-        raise ValueError("There are no preference pairs to learn from. Rate some first: a dozen show the idea.")
-    prompts = encode_prompts(tokenizer, [pair.prompt for pair in pairs])
-    chosen = encode_completions(tokenizer, [pair.chosen for pair in pairs])
-    rejected = encode_completions(tokenizer, [pair.rejected for pair in pairs])
-    limit, rows = context_length(reward_model.trunk), []
-    for i, (prompt, *completions) in enumerate(zip(prompts, chosen, rejected, strict=True)):
-        longest = len(prompt) + max(map(len, completions))
-        if longest > limit:
-            raise ValueError(
-                f"Pair {i} has a text of {longest} tokens, but the model reads at most {limit}. Shorten or drop it;"
-                f" its prompt begins {pairs[i].prompt[:40]!r}."
-            )
-        rows.append(tuple(prompt + completion for completion in completions))
-    return rows
+def by_example(flat: Tensor, counts: Sequence[int]) -> Tensor:
+    """Scores (T, K) of texts, example after example, as (n, M, K): `counts` texts for each, padded with zeros."""
+    return nn.utils.rnn.pad_sequence(flat.split(list(counts)), batch_first=True)

@@ -1,0 +1,133 @@
+"""A reward model's head from a dozen ratings, in seconds: the trunk stays as it is.
+
+Every text is read once; what is left is a small convex problem in the features of its last token, solved in float64.
+There are more features than ratings, so the fit needs to say what it believes before any rating: that rewards of texts
+are about normal, with standard deviation `prior_deviation`. That is ridge regression on standardised features, and it
+keeps the head finite where the ratings could be explained without an error, or contradict each other.
+"""
+
+import copy
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rlhf_lab.reward_models import RewardModel
+from rlhf_lab.training.optimisation import draw_seed
+from rlhf_lab.training.reward_model import PAIRS, by_example, example_weights, prepare
+from rlhf_lab.training.reward_objectives import Objective
+
+
+@dataclass(frozen=True)
+class HeadFit:
+    """How a fit of the head went."""
+
+    loss: float  # weighted mean over the examples, without the penalty
+    penalty: float  # what the prior adds to it
+    gradient: float  # the largest entry that is left of the gradient of both together; 0 at the optimum
+    metrics: dict[str, float]  # the objective's, on the very examples that were fitted
+    seconds: float
+
+
+def fit_head(
+    reward_model: RewardModel,
+    tokenizer,
+    examples: Sequence[Any],
+    *,
+    objective: Objective = PAIRS,
+    prior_deviation: float = 2.0,
+    bootstrap: bool = False,
+    generator: torch.Generator | None = None,
+    max_steps: int = 300,
+) -> HeadFit:
+    """Fit the head of `reward_model` in place, and what the objective learns beside it; the trunk is not touched.
+
+    prior_deviation: standard deviation that rewards are believed to have before any rating, in the objective's units
+        (log-odds; for `Scores`, standard deviations of an axis). Smaller is more cautious.
+    bootstrap: each output learns from a resample of its own, drawn with the generator: makes an ensemble of them.
+    Errors as in `train_reward_model`; and a ValueError where the features of a text are not finite.
+    """
+    started = time.perf_counter()
+    rows = prepare(reward_model, tokenizer, examples, objective)
+    features = reward_model.features_of([text for texts in rows for text in texts]).double()  # (T, d)
+    counts = [len(texts) for texts in rows]
+    _check_finite(features, counts)
+    weights = example_weights(examples, len(reward_model.names), draw_seed(generator) if bootstrap else None)
+
+    mean, deviation = features.mean(0), features.std(0, correction=0)
+    useful = deviation > 1e-6 * deviation.max()
+    if not bool(useful.any()):
+        raise ValueError("All texts look the same to the trunk: their features do not differ. Is every text the same?")
+    x = ((features - mean) / deviation)[:, useful]  # (T, F)
+    exact = copy.deepcopy(objective).to(features.device).double() if isinstance(objective, nn.Module) else objective
+    problem = _Problem(x, counts, examples, exact, weights.to(x.device), x.shape[1] / prior_deviation**2)
+    problem.solve(max_steps)
+
+    with torch.no_grad():
+        slope = features.new_zeros(len(reward_model.names), features.shape[1])
+        slope[:, useful] = problem.slope / deviation[useful]
+        reward_model.head.weight.copy_(slope)
+        reward_model.head.bias.copy_(problem.constant - slope @ mean)
+        if exact is not objective:
+            objective.load_state_dict(exact.state_dict())
+        loss, penalty = problem.loss(), problem.penalty()
+        metrics = exact.metrics(problem.scores(), examples)
+    return HeadFit(float(loss), float(penalty), problem.gradient, metrics, time.perf_counter() - started)
+
+
+class _Problem:
+    """Find slope (K, F) and constant (K,) that minimise the weighted mean loss and the penalty of the slope."""
+
+    def __init__(
+        self, x: Tensor, counts: list[int], examples: Sequence[Any], objective: Objective, weights: Tensor, ridge: float
+    ):
+        self.x, self.counts, self.examples, self.objective = x, counts, examples, objective
+        self.weights = weights / weights.sum()  # (N, K)
+        # the prior is weighed against the sum of the answers, and the loss is their mean
+        self.ridge = ridge / float(weights.sum())
+        self.slope = x.new_zeros(weights.shape[1], x.shape[1]).requires_grad_()
+        self.constant = x.new_zeros(weights.shape[1]).requires_grad_()
+
+    def scores(self) -> Tensor:
+        return by_example(self.x @ self.slope.T + self.constant, self.counts)  # (N, M, K)
+
+    def loss(self) -> Tensor:
+        return (self.objective.losses(self.scores(), self.examples) * self.weights).sum()
+
+    def penalty(self) -> Tensor:
+        return 0.5 * self.ridge * (self.slope**2).sum()
+
+    def solve(self, max_steps: int) -> None:
+        """L-BFGS (Liu and Nocedal 1989), until the gradient is nothing."""
+        unknown = [self.slope, self.constant]
+        if isinstance(self.objective, nn.Module):
+            unknown += list(self.objective.parameters())
+        optimizer = torch.optim.LBFGS(
+            unknown, max_iter=max_steps, tolerance_grad=1e-9, tolerance_change=1e-14, line_search_fn="strong_wolfe"
+        )
+
+        def closure() -> Tensor:
+            optimizer.zero_grad()
+            value = self.loss() + self.penalty()
+            value.backward()
+            return value
+
+        optimizer.step(closure)
+        closure()
+        self.gradient = max(float(each.grad.abs().max()) for each in unknown if each.grad is not None)
+
+
+def _check_finite(features: Tensor, counts: list[int]) -> None:
+    """Raises ValueError naming the first example with a text whose features are not finite numbers."""
+    wrong = ~features.isfinite().all(1)
+    if bool(wrong.any()):
+        text = int(wrong.int().argmax())
+        example = next(i for i in range(len(counts)) if sum(counts[: i + 1]) > text)
+        raise ValueError(
+            f"The trunk gives features that are not finite numbers for {int(wrong.sum())} of {len(features)} texts,"
+            f" the first in example {example}. The model is broken (training that diverged, half precision that"
+            " overflowed): load it again, in float32."
+        )

@@ -1,0 +1,299 @@
+"""What tells one kind of feedback from another when a reward model is trained: an *objective* for each.
+
+An objective says three things; the loop in `reward_model.py` and the fit in `reward_head.py` do the rest:
+
+    check     whether examples can teach a model with the given outputs anything; ValueError, with what to do, if not
+    losses    the loss of each example, and of each output of the model, from the scores of the examples' texts
+    metrics   how well the scores agree with the answers, in numbers that mean something to a person
+
+Scores come as (n, M, K): n examples of up to M texts (padded with zeros) under K outputs. Where pairs or rankings
+meet a model of several outputs, each output is a reward of its own, a member of an ensemble; where scores or labels
+do, each output is an axis or a label. Objectives with a few numbers of their own to learn are modules.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from rlhf_lab.reward_losses import (
+    label_losses,
+    ordinal_losses,
+    pair_losses,
+    plackett_luce_losses,
+    rao_kupper_losses,
+    regression_losses,
+)
+from rlhf_lab.training.reward_checks import (
+    check_labels,
+    check_outputs,
+    check_pairs,
+    check_rankings,
+    check_scores,
+    is_tie,
+)
+from rlhf_lab.training.reward_examples import LabelledText, Ranking, ScoredText, completions_of
+
+LLAMA_2_MARGINS = (1 / 3, 2 / 3, 1.0)  # for slightly, clearly and much better (Touvron et al. 2023, A.3.3, small)
+
+# Adam moves a weight by about the learning rate a step. That is made for the weights of a network; the few numbers of
+# an objective have further to go, and go this many times as far.
+STRIDE = 30.0
+
+
+class Objective(Protocol):
+    """See the module's docstring."""
+
+    def check(self, examples: Sequence[Any], names: Sequence[str]) -> None: ...
+
+    def losses(self, scores: Tensor, examples: Sequence[Any]) -> Tensor: ...
+
+    def metrics(self, scores: Tensor, examples: Sequence[Any]) -> dict[str, float]: ...
+
+
+# --- Pairs -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Bradley-Terry on pairs."""
+
+    margin: float = 0.0  # by how much the chosen reward should exceed the other, at least
+    by_strength: tuple[float, float, float] = (0.0, 0.0, 0.0)  # what slightly, clearly and much better add to that
+    label_smoothing: float = 0.0  # share of answers that are held to be mistakes
+
+    def check(self, examples: Sequence[Any], names: Sequence[str]) -> None:
+        ties = check_pairs(examples)
+        if ties:
+            raise ValueError(
+                f"{ties} of {len(examples)} comparisons are ties, which `Pairs` cannot use. Leave them out, or train"
+                " with `PairsWithTies.for_examples(examples)`."
+            )
+
+    def losses(self, scores: Tensor, examples: Sequence[Any]) -> Tensor:
+        margins = _tensor([self._margin(pair) for pair in examples], scores)[:, None]
+        return pair_losses(scores[:, 0], scores[:, 1], margins, self.label_smoothing)
+
+    def metrics(self, scores: Tensor, examples: Sequence[Any]) -> dict[str, float]:
+        difference = (scores[:, 0] - scores[:, 1]).mean(1)
+        return {"accuracy": accuracy(difference), "difference": float(difference.mean())}
+
+    def _margin(self, pair: Any) -> float:
+        strength = getattr(pair, "strength", None)
+        return self.margin + (self.by_strength[strength - 1] if strength else 0.0)
+
+
+class PairsWithTies(nn.Module):
+    """Pairs of which some are ties. One number is learned beside the reward: how readily raters call a tie."""
+
+    def __init__(self, tie_losses: Callable[..., Tensor] = rao_kupper_losses, propensity: float = 0.0):
+        """tie_losses: `rao_kupper_losses` or `davidson_losses`. propensity: where their parameter starts from."""
+        super().__init__()
+        self.tie_losses, self.start = tie_losses, propensity
+        self.shift = nn.Parameter(torch.zeros(()))
+
+    @classmethod
+    def for_examples(cls, examples: Sequence[Any], tie_losses: Callable[..., Tensor] = rao_kupper_losses):
+        """Starts where texts of equal worth tie as often as the pairs of the examples do."""
+        ties = check_pairs(examples)
+        return cls(tie_losses, math.log(2.0) + _log_odds(ties, len(examples)))
+
+    @property
+    def propensity(self) -> Tensor:
+        """The parameter of the tie model: any number, the larger the more ties."""
+        return self.start + STRIDE * self.shift
+
+    def check(self, examples: Sequence[Any], names: Sequence[str]) -> None:
+        check_pairs(examples)
+
+    def losses(self, scores: Tensor, examples: Sequence[Any]) -> Tensor:
+        tied = torch.tensor([is_tie(pair) for pair in examples], device=scores.device)[:, None]
+        return self.tie_losses(scores[:, 0], scores[:, 1], tied, self.propensity.to(scores.device))
+
+    def metrics(self, scores: Tensor, examples: Sequence[Any]) -> dict[str, float]:
+        """Accuracy and difference of the pairs that are no ties; the share of ties among texts of equal reward."""
+        decided = torch.tensor([not is_tie(pair) for pair in examples], device=scores.device)
+        difference = (scores[:, 0] - scores[:, 1]).mean(1)[decided]
+        share = torch.sigmoid(self.propensity.detach() - math.log(2.0))
+        return {"accuracy": accuracy(difference), "difference": _mean(difference), "equals_tie": float(share)}
+
+
+def accuracy(difference: Tensor) -> float:
+    """Share of pairs (n,) whose chosen completion got the higher reward; a tie counts half; NaN without pairs."""
+    return _mean((difference > 0).float() + 0.5 * (difference == 0).float())
+
+
+# --- Rankings ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rankings:
+    """Plackett-Luce on rankings of two texts or more, with or without ties."""
+
+    def check(self, examples: Sequence[Any], names: Sequence[str]) -> None:
+        check_rankings(examples)
+
+    def losses(self, scores: Tensor, examples: Sequence[Any]) -> Tensor:
+        return plackett_luce_losses(scores, _places(scores, examples))
+
+    def metrics(self, scores: Tensor, examples: Sequence[Any]) -> dict[str, float]:
+        """Accuracy and mean difference over all pairs of texts from different tiers of one ranking."""
+        places, reward = _places(scores, examples), scores.mean(2)
+        better = (places[:, :, None] < places[:, None, :]) & (places >= 0)[:, :, None]  # (n, M, M)
+        difference = (reward[:, :, None] - reward[:, None, :])[better]
+        return {"accuracy": accuracy(difference), "difference": _mean(difference)}
+
+
+# --- Scores ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Least squares on scores, each axis in units of its standard deviation. An output for each axis."""
+
+    axes: tuple[str, ...]
+    means: tuple[float, ...]
+    deviations: tuple[float, ...]
+
+    @classmethod
+    def for_examples(cls, examples: Sequence[ScoredText], axes: Sequence[str] | None = None) -> Scores:
+        """With the means and deviations of these examples. axes: None takes all that occur.
+
+        Raises ValueError on an axis without scores, with the same score everywhere, or with one that is not finite.
+        """
+        axes = check_scores(examples, axes)
+        columns = [torch.tensor([e.scores[axis] for e in examples if axis in e.scores]).double() for axis in axes]
+        return cls(axes, tuple(float(c.mean()) for c in columns), tuple(float(c.std(correction=0)) for c in columns))
+
+    def check(self, examples: Sequence[Any], names: Sequence[str]) -> None:
+        check_outputs(names, self.axes)
+        check_scores(examples, self.axes)
+
+    def losses(self, scores: Tensor, examples: Sequence[Any]) -> Tensor:
+        return regression_losses(scores[:, 0], self._targets(scores, examples))
+
+    def metrics(self, scores: Tensor, examples: Sequence[Any]) -> dict[str, float]:
+        """The mean distance from a predicted score to the given one, in steps of the scale."""
+        distance = (scores[:, 0] - self._targets(scores, examples)).abs() * _tensor(self.deviations, scores)
+        return {"error": float(distance.nanmean())}
+
+    def _targets(self, scores: Tensor, examples: Sequence[ScoredText]) -> Tensor:
+        given = _tensor([[example.scores.get(axis, math.nan) for axis in self.axes] for example in examples], scores)
+        return (given - _tensor(self.means, scores)) / _tensor(self.deviations, scores)
+
+
+class OrdinalScores(nn.Module):
+    """Proportional odds on scores that are whole numbers: learned cutpoints, so no step need be as wide as another."""
+
+    def __init__(self, axes: Sequence[str], lowest: int, cutpoints: Tensor):
+        """cutpoints (K, L - 1): where the learning of them starts, strictly rising; the levels begin at `lowest`."""
+        super().__init__()
+        self.axes, self.lowest = tuple(axes), lowest
+        self.register_buffer("first", cutpoints[:, :1].clone())
+        self.register_buffer("gaps", cutpoints.diff(dim=1))
+        self.shift = nn.Parameter(torch.zeros(cutpoints.numel()))
+
+    @classmethod
+    def for_examples(
+        cls, examples: Sequence[ScoredText], levels: tuple[int, int], axes: Sequence[str] | None = None
+    ) -> OrdinalScores:
+        """Starts from the cutpoints that would be right if no text were better than another.
+
+        levels: the lowest and the highest answer of the scale, for example (1, 7). axes and errors: as in
+        `Scores.for_examples`; and a ValueError on a score that is none of the levels.
+        """
+        axes, (lowest, highest) = check_scores(examples, axes, levels), levels
+        rows = []
+        for axis in axes:
+            given = [example.scores[axis] for example in examples if axis in example.scores]
+            # half an answer is added to each level: the cutpoints rise strictly where a level was never given
+            above = [sum(g > level for g in given) + 0.5 * (highest - level) for level in range(lowest, highest)]
+            rows.append([-_log_odds(count, len(given) + 0.5 * (highest - lowest + 1), 0.0) for count in above])
+        return cls(axes, lowest, torch.tensor(rows))
+
+    @property
+    def cutpoints(self) -> Tensor:
+        """(K, L - 1), strictly rising."""
+        shift = STRIDE * self.shift.view(len(self.first), -1)
+        return torch.cat([self.first + shift[:, :1], self.gaps * shift[:, 1:].exp()], 1).cumsum(1)
+
+    def check(self, examples: Sequence[Any], names: Sequence[str]) -> None:
+        check_outputs(names, self.axes)
+        check_scores(examples, self.axes, (self.lowest, self.lowest + self.gaps.shape[1] + 1))
+
+    def losses(self, scores: Tensor, examples: Sequence[Any]) -> Tensor:
+        cutpoints = self.cutpoints.to(scores.device, scores.dtype)
+        return ordinal_losses(scores[:, 0], self._levels(scores, examples), cutpoints)
+
+    @torch.no_grad()
+    def metrics(self, scores: Tensor, examples: Sequence[Any]) -> dict[str, float]:
+        """The mean distance from an expected answer to the given one, in steps of the scale."""
+        levels = self._levels(scores, examples)
+        distance = (self.expected(scores[:, 0]) - self.lowest - levels).abs()
+        return {"error": _mean(distance[levels >= 0])}
+
+    def expected(self, scores: Tensor) -> Tensor:
+        """The expected answer (..., K) on the rater's own scale, from scores (..., K)."""
+        cutpoints = self.cutpoints.detach().to(scores.device, scores.dtype)
+        return self.lowest + torch.sigmoid(scores[..., None] - cutpoints).sum(-1)
+
+    def _levels(self, scores: Tensor, examples: Sequence[ScoredText]) -> Tensor:
+        lowest = self.lowest
+        rows = [[int(example.scores.get(axis, lowest - 1)) - lowest for axis in self.axes] for example in examples]
+        return torch.tensor(rows, device=scores.device)
+
+
+# --- Labels ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Logistic regression on labels, several at once. An output for each tag."""
+
+    tags: tuple[str, ...]
+
+    @classmethod
+    def for_examples(cls, examples: Sequence[LabelledText], tags: Sequence[str] | None = None) -> Labels:
+        """tags: None takes all that occur. Raises ValueError on one that every text has, or none."""
+        return cls(check_labels(examples, tags))
+
+    def check(self, examples: Sequence[Any], names: Sequence[str]) -> None:
+        check_outputs(names, self.tags)
+        check_labels(examples, self.tags)
+
+    def losses(self, scores: Tensor, examples: Sequence[Any]) -> Tensor:
+        return label_losses(scores[:, 0], self._present(scores, examples))
+
+    def metrics(self, scores: Tensor, examples: Sequence[Any]) -> dict[str, float]:
+        """The share of labels that are predicted right: there where the score is above zero."""
+        return {"accuracy": float(((scores[:, 0] > 0) == (self._present(scores, examples) > 0)).float().mean())}
+
+    def _present(self, scores: Tensor, examples: Sequence[LabelledText]) -> Tensor:
+        return _tensor([[float(tag in example.tags) for tag in self.tags] for example in examples], scores)
+
+
+# --- Numbers -----------------------------------------------------------------------------------------
+
+
+def _places(scores: Tensor, examples: Sequence[Ranking]) -> Tensor:
+    """The tier of each text, (n, M); -1 on padding."""
+    most = scores.shape[1]
+    rows = [[*ranking.places, *[-1] * (most - len(completions_of(ranking)))] for ranking in examples]
+    return torch.tensor(rows, device=scores.device)
+
+
+def _tensor(values: Sequence, like: Tensor) -> Tensor:
+    return torch.tensor(values, dtype=like.dtype, device=like.device)
+
+
+def _mean(x: Tensor) -> float:
+    return float(x.mean()) if x.numel() else math.nan
+
+
+def _log_odds(count: float, total: float, smoothing: float = 0.5) -> float:
+    return math.log((count + smoothing) / (total - count + smoothing))
