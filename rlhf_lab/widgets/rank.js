@@ -86,13 +86,14 @@ function rankBody(panel) {
     const clear = () => { if (drop) drop.node.classList.remove(`rlhf-drop-${drop.side}`); drop = null; };
     chip.addEventListener("pointerdown", (event) => {
       chip.wasDragged = false;
-      if (event.button === 0) from = { x: event.clientX, y: event.clientY };
+      if (event.button !== 0) return;
+      from = { x: event.clientX, y: event.clientY };
+      chip.setPointerCapture(event.pointerId);
     });
     chip.addEventListener("pointermove", (event) => {
       if (!from || !(event.buttons & 1)) return;
       const [x, y] = [event.clientX - from.x, event.clientY - from.y];
       if (!chip.wasDragged && Math.hypot(x, y) < 5) return;
-      if (!chip.wasDragged) chip.setPointerCapture(event.pointerId);
       chip.wasDragged = true;
       chip.style.transform = `translate(${x}px, ${y}px)`;
       clear();

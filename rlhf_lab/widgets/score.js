@@ -39,7 +39,10 @@ function scoreBody(panel) {
     panel.say(`${name}: ${score}.${next === undefined ? "" : ` Next: ${rows[next].name}.`}`);
   });
 
-  const goTo = panel.drafting((place) => { current = Math.min(Math.max(place, 0), rows.length - 1); });
+  const goTo = (place) => {
+    current = Math.min(Math.max(place, 0), rows.length - 1);
+    panel.refresh();
+  };
 
   const follow = (inside) => {
     // The focus goes where the arrow key went, if it was on a mark.

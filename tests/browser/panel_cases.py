@@ -35,7 +35,7 @@ class Case:
         """The name of its questions in the database."""
         return f"shared-{self.kind}"
 
-    def cells(self, extra: str = "", items: int = ITEMS) -> tuple[str, ...]:
+    def cells(self, extra: str = "", items: int = ITEMS, task: str = "") -> tuple[str, ...]:
         """A notebook's cells: the questions, then the panel. Every second text is too long for its box."""
         texts = [[SENTENCES[(i + j) % 3] * (60 if (i + j) % 2 else 1) for j in range(self.texts)]
                  for i in range(items)]
@@ -45,7 +45,7 @@ class Case:
             f"from rlhf_lab.widgets import {self.widget}\n"
             f"texts = json.loads({json.dumps(texts)!r})\n"
             "items = [question(f'Review of shop {i}:', each) for i, each in enumerate(texts)]\n"
-            f"session = RatingSession(FeedbackStore(), {self.task!r}, items, kind={self.kind!r})",
+            f"session = RatingSession(FeedbackStore(), {(task or self.task)!r}, items, kind={self.kind!r})",
             f"panel = {self.widget}(session, 'Go by feel.', confidence=True, notes=True{self.arguments}{extra})\npanel",
         )
 
