@@ -1,4 +1,7 @@
-"""Whether examples can teach a reward model anything. Every function raises ValueError, with what to do, if not."""
+"""Whether examples can be judged, and whether they can teach a reward model anything; ValueError if not.
+
+`learning` false asks only for the first: held-out examples may all be alike.
+"""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -12,19 +15,19 @@ def is_tie(pair: Any) -> bool:
     return hasattr(pair, "first") and not hasattr(pair, "chosen")
 
 
-def check_pairs(examples: Sequence[Any]) -> int:
-    """The number of ties among comparisons. ValueError where something is no comparison, or all are ties."""
+def check_pairs(examples: Sequence[Any], learning: bool = True) -> int:
+    """The number of ties; all examples are comparisons, and to learn from them not all are ties."""
     for i, example in enumerate(examples):
         if not (hasattr(example, "chosen") or hasattr(example, "first")):
             raise ValueError(f"Example {i} is a {type(example).__name__}, not a pair of a chosen and a rejected text.")
     ties = sum(map(is_tie, examples))
-    if examples and ties == len(examples):
+    if learning and examples and ties == len(examples):
         raise ValueError(f"All {ties} comparisons are ties: nothing says which texts are better. Rate some more.")
     return ties
 
 
-def check_rankings(examples: Sequence[Any]) -> None:
-    """ValueError where something is no ranking of two texts or more, or all of them are ties throughout."""
+def check_rankings(examples: Sequence[Any], learning: bool = True) -> None:
+    """All are rankings of two texts or more, and to learn from them not all are ties throughout."""
     check_kind(examples, Ranking)
     for i, ranking in enumerate(examples):
         if len(ranking.completions) < 2:
@@ -32,7 +35,7 @@ def check_rankings(examples: Sequence[Any]) -> None:
                 f"Ranking {i} has {len(ranking.completions)} completions; there is nothing to rank in fewer than"
                 f" two. Leave it out; its prompt begins {ranking.prompt[:40]!r}."
             )
-    if all(max(ranking.places) == 0 for ranking in examples):
+    if learning and all(max(ranking.places) == 0 for ranking in examples):
         raise ValueError(f"All {len(examples)} rankings are ties throughout: nothing says which texts are better.")
 
 
@@ -53,16 +56,19 @@ def check_outputs(names: Sequence[str], wanted: Sequence[str]) -> None:
 
 
 def check_scores(
-    examples: Sequence[Any], axes: Sequence[str] | None, levels: tuple[int, int] | None = None
+    examples: Sequence[Any],
+    axes: Sequence[str] | None,
+    levels: tuple[int, int] | None = None,
+    learning: bool = True,
 ) -> tuple[str, ...]:
-    """The axes (None: all that occur); each has finite scores that differ and, if there are levels, are levels."""
+    """The axes (None: all that occur); scores are finite and, if there are levels, levels; to learn, they differ."""
     check_kind(examples, ScoredText)
     axes = _all_or(axes, (axis for example in examples for axis in example.scores), "axis", len(examples))
     for axis in axes:
         given = [example.scores[axis] for example in examples if axis in example.scores]
         if not all(math.isfinite(score) for score in given):
             raise ValueError(f"A score on the axis {axis!r} is not a finite number: {given}.")
-        if len(set(given)) < 2:
+        if learning and len(set(given)) < 2:
             raise ValueError(
                 f"The {len(given)} scores on the axis {axis!r} are all the same ({set(given) or 'none'}), so nothing"
                 " can be learned about it. Leave it out: name the other axes."
@@ -73,13 +79,13 @@ def check_scores(
     return axes
 
 
-def check_labels(examples: Sequence[Any], tags: Sequence[str] | None) -> tuple[str, ...]:
-    """The tags (None: all that occur); some texts have each of them and some have not."""
+def check_labels(examples: Sequence[Any], tags: Sequence[str] | None, learning: bool = True) -> tuple[str, ...]:
+    """The tags (None: all that occur); to learn, some texts have each of them and some have not."""
     check_kind(examples, LabelledText)
     tags = _all_or(tags, sorted({tag for example in examples for tag in example.tags}), "tag", len(examples))
     for tag in tags:
         count = sum(tag in example.tags for example in examples)
-        if count in (0, len(examples)):
+        if learning and count in (0, len(examples)):
             raise ValueError(
                 f"{'Every' if count else 'No'} text of {len(examples)} is labelled {tag!r}, so nothing can be learned"
                 " about it. Leave it out: name the other tags."

@@ -127,7 +127,7 @@ def evaluate_reward_model(
     reward_model: RewardModel, tokenizer, examples: Sequence[Any], objective: Objective = PAIRS
 ) -> dict[str, float]:
     """Loss and metrics on examples that the model was not trained on, each name with "held_out_" before it."""
-    rows = prepare(reward_model, tokenizer, examples, objective)
+    rows = prepare(reward_model, tokenizer, examples, objective, learning=False)
     with torch.no_grad():
         weights = example_weights(examples, len(reward_model.names))
         weights = weights / weights.mean()
@@ -136,11 +136,11 @@ def evaluate_reward_model(
 
 
 def prepare(
-    reward_model: RewardModel, tokenizer, examples: Sequence[Any], objective: Objective
+    reward_model: RewardModel, tokenizer, examples: Sequence[Any], objective: Objective, learning: bool = True
 ) -> list[list[list[int]]]:
-    """Token ids of each text of each example, once it is sure that the model can learn from them."""
+    """Token ids of each text of each example, once it is sure that the model can judge, or learn from, them."""
     rows = tokenise(reward_model, tokenizer, examples)
-    objective.check(examples, reward_model.names)
+    objective.check(examples, reward_model.names, learning)
     return rows
 
 

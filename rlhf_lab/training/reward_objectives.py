@@ -2,7 +2,8 @@
 
 An objective says three things; the loop in `reward_model.py` and the fit in `reward_head.py` do the rest:
 
-    check     whether examples can teach a model with the given outputs anything; ValueError, with what to do, if not
+    check     whether examples can be judged by a model with the given outputs and, for learning, teach it anything;
+              ValueError, with what to do, if not
     losses    the loss of each example, and of each output of the model, from the scores of the examples' texts
     metrics   how well the scores agree with the answers, in numbers that mean something to a person
 
@@ -49,7 +50,7 @@ STRIDE = 30.0
 class Objective(Protocol):
     """See the module's docstring."""
 
-    def check(self, examples: Sequence[Any], names: Sequence[str]) -> None: ...
+    def check(self, examples: Sequence[Any], names: Sequence[str], learning: bool = True) -> None: ...
 
     def losses(self, scores: Tensor, examples: Sequence[Any]) -> Tensor: ...
 
@@ -67,8 +68,8 @@ class Pairs:
     by_strength: tuple[float, float, float] = (0.0, 0.0, 0.0)  # what slightly, clearly and much better add to that
     label_smoothing: float = 0.0  # share of answers that are held to be mistakes
 
-    def check(self, examples: Sequence[Any], names: Sequence[str]) -> None:
-        ties = check_pairs(examples)
+    def check(self, examples: Sequence[Any], names: Sequence[str], learning: bool = True) -> None:
+        ties = check_pairs(examples, learning)
         if ties:
             raise ValueError(
                 f"{ties} of {len(examples)} comparisons are ties, which `Pairs` cannot use. Leave them out, or train"
@@ -108,8 +109,8 @@ class PairsWithTies(nn.Module):
         """The parameter of the tie model: any number, the larger the more ties."""
         return self.start + STRIDE * self.shift
 
-    def check(self, examples: Sequence[Any], names: Sequence[str]) -> None:
-        check_pairs(examples)
+    def check(self, examples: Sequence[Any], names: Sequence[str], learning: bool = True) -> None:
+        check_pairs(examples, learning)
 
     def losses(self, scores: Tensor, examples: Sequence[Any]) -> Tensor:
         tied = torch.tensor([is_tie(pair) for pair in examples], device=scores.device)[:, None]
@@ -135,8 +136,8 @@ def accuracy(difference: Tensor) -> float:
 class Rankings:
     """Plackett-Luce on rankings of two texts or more, with or without ties."""
 
-    def check(self, examples: Sequence[Any], names: Sequence[str]) -> None:
-        check_rankings(examples)
+    def check(self, examples: Sequence[Any], names: Sequence[str], learning: bool = True) -> None:
+        check_rankings(examples, learning)
 
     def losses(self, scores: Tensor, examples: Sequence[Any]) -> Tensor:
         return plackett_luce_losses(scores, _places(scores, examples))
@@ -170,9 +171,9 @@ class Scores:
         columns = [torch.tensor([e.scores[axis] for e in examples if axis in e.scores]).double() for axis in axes]
         return cls(axes, tuple(float(c.mean()) for c in columns), tuple(float(c.std(correction=0)) for c in columns))
 
-    def check(self, examples: Sequence[Any], names: Sequence[str]) -> None:
+    def check(self, examples: Sequence[Any], names: Sequence[str], learning: bool = True) -> None:
         check_outputs(names, self.axes)
-        check_scores(examples, self.axes)
+        check_scores(examples, self.axes, None, learning)
 
     def losses(self, scores: Tensor, examples: Sequence[Any]) -> Tensor:
         return regression_losses(scores[:, 0], self._targets(scores, examples))
@@ -222,9 +223,9 @@ class OrdinalScores(nn.Module):
         shift = STRIDE * self.shift.view(len(self.first), -1)
         return torch.cat([self.first + shift[:, :1], self.gaps * shift[:, 1:].exp()], 1).cumsum(1)
 
-    def check(self, examples: Sequence[Any], names: Sequence[str]) -> None:
+    def check(self, examples: Sequence[Any], names: Sequence[str], learning: bool = True) -> None:
         check_outputs(names, self.axes)
-        check_scores(examples, self.axes, (self.lowest, self.lowest + self.gaps.shape[1] + 1))
+        check_scores(examples, self.axes, (self.lowest, self.lowest + self.gaps.shape[1] + 1), learning)
 
     def losses(self, scores: Tensor, examples: Sequence[Any]) -> Tensor:
         cutpoints = self.cutpoints.to(scores.device, scores.dtype)
@@ -262,9 +263,9 @@ class Labels:
         """tags: None takes all that occur. Raises ValueError on one that every text has, or none."""
         return cls(check_labels(examples, tags))
 
-    def check(self, examples: Sequence[Any], names: Sequence[str]) -> None:
+    def check(self, examples: Sequence[Any], names: Sequence[str], learning: bool = True) -> None:
         check_outputs(names, self.tags)
-        check_labels(examples, self.tags)
+        check_labels(examples, self.tags, learning)
 
     def losses(self, scores: Tensor, examples: Sequence[Any]) -> Tensor:
         return label_losses(scores[:, 0], self._present(scores, examples))

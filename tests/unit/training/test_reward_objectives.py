@@ -272,6 +272,17 @@ def test_objectives_are_not_made_from_what_cannot_teach_anything():
         Scores.for_examples([ScoredText(PROMPT, " a", {})] * 2)
 
 
+def test_held_out_examples_may_all_be_alike(fresh, tokenizer):
+    """What teaches nothing can still be judged."""
+    labels = evaluate_reward_model(fresh(["rude"]), tokenizer, [LABEL], Labels(("rude",)))
+    assert labels["held_out_accuracy"] in (0.0, 1.0)
+    assert evaluate_reward_model(fresh(["x"]), tokenizer, [SCORE], TWO_SCORES)["held_out_loss"] > 0
+    ties = evaluate_reward_model(fresh(), tokenizer, [TIE], PairsWithTies())
+    assert ties["held_out_loss"] > 0 and math.isnan(ties["held_out_accuracy"])
+    with pytest.raises(ValueError, match="outputs"):
+        evaluate_reward_model(fresh(), tokenizer, [LABEL], Labels(("rude",)))
+
+
 def test_contradictions_are_counted_and_end_in_a_difference_of_zero(fresh, tokenizer):
     pairs = [PreferencePair(PROMPT, " goat", " bell", PROMPT), PreferencePair(PROMPT, " bell", " goat", PROMPT)]
     other = PreferencePair(PROMPT, " door", " bell", PROMPT)

@@ -1,0 +1,50 @@
+"""Did it get better, and is the reward model right? Shares and errors, each with how far it may be trusted."""
+
+from rlhf_lab.evaluation.estimates import Estimate, bootstrap, learning_curve, paired_difference
+from rlhf_lab.evaluation.rewards import (
+    Bin,
+    accuracy_ceiling,
+    brier_floor,
+    brier_score,
+    calibration_error_floor,
+    calibration_error_interval,
+    confidence_and_correct,
+    ensemble_disagreement,
+    expected_calibration_error,
+    fit_temperature,
+    pair_accuracy,
+    reliability_bins,
+)
+from rlhf_lab.evaluation.wins import (
+    WinRate,
+    blind_items,
+    wilson_interval,
+    win_rate,
+    win_rate_by,
+    win_rate_from_records,
+)
+
+__all__ = [
+    "Bin",
+    "Estimate",
+    "WinRate",
+    "accuracy_ceiling",
+    "blind_items",
+    "bootstrap",
+    "brier_floor",
+    "brier_score",
+    "calibration_error_floor",
+    "calibration_error_interval",
+    "confidence_and_correct",
+    "ensemble_disagreement",
+    "expected_calibration_error",
+    "fit_temperature",
+    "learning_curve",
+    "pair_accuracy",
+    "paired_difference",
+    "reliability_bins",
+    "wilson_interval",
+    "win_rate",
+    "win_rate_by",
+    "win_rate_from_records",
+]
