@@ -14,6 +14,12 @@ BY_NOTEBOOK: dict[str, tuple[str, ...]] = {
     "03": ("bradley_terry_loss", "last_token_index", "ranking_to_pairs"),
     "04": ("expected_calibration_error",),
     "05": ("best_of_n_estimate",),
+    "06": ("reinforce_with_baseline", "rloo_advantages"),
+    "07": ("kl_estimators",),
+    "08": ("per_token_rewards", "gae", "masked_whitening", "clipped_policy_loss", "clipped_value_loss"),
+    "09": ("group_relative_advantages",),
+    "10": ("dpo_loss", "ipo_loss"),
+    "13": ("win_rate_interval",),
 }
 
 

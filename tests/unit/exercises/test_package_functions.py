@@ -1,0 +1,80 @@
+"""Where the package has the function of an exercise, the two are equal: what is learned is what is used."""
+
+import pytest
+import torch
+
+from rlhf_lab import advantages, losses
+from rlhf_lab.evaluation import wilson_interval
+from rlhf_lab.exercises import find
+from rlhf_lab.exercises.comparing import difference
+from rlhf_lab.exercises.framework import Case
+from rlhf_lab.exercises.running import Outcome, run_reference
+from rlhf_lab.feedback import Record, preference_pairs
+from rlhf_lab.feedback.agreement import cohen_kappa
+from rlhf_lab.feedback.records import Candidate
+
+
+def pairs_of_ranking(ranking):
+    """The pairs that the package makes of a ranking in a record."""
+    names = tuple(name for tier in ranking for name in tier)
+    record = Record(
+        rater_id="r", source="human", session_id="s", task_id="t", kind="rank", item_id="1", prompt="Prompt:",
+        candidates=tuple(Candidate(id=name, text=f"text {name}") for name in names), display_order=names,
+        status="submitted", value=ranking,
+    )  # fmt: skip
+    return [(p.chosen.removeprefix("text "), p.rejected.removeprefix("text ")) for p in preference_pairs([record])]
+
+
+def kl_of_completion(log_probs, reference_log_probs, mask):
+    kl = advantages.kl_k1(log_probs, reference_log_probs).masked_fill(~mask, 0.0)
+    return (kl * advantages.completion_sum(mask)).sum()
+
+
+def reinforce(log_probs, mask, rewards, baseline):
+    terms = losses.score_function_surrogate(log_probs, (rewards - baseline).detach()[:, None])
+    return (terms.masked_fill(~mask, 0.0) * advantages.completion_sum(mask)).sum()
+
+
+def in_groups(function):
+    """A function of returns (P K,) in groups of K as one of (P, K)."""
+    return lambda rewards: function(rewards.flatten(), rewards.shape[1]).reshape(rewards.shape)
+
+
+PACKAGE = {
+    "kl_of_completion": kl_of_completion,
+    "shifted_cross_entropy": losses.language_model_loss,
+    "cohens_kappa": lambda first, second, labels: torch.tensor(cohen_kappa(first.tolist(), second.tolist())),
+    "bradley_terry_loss": losses.bradley_terry_loss,
+    "ranking_to_pairs": pairs_of_ranking,
+    "reinforce_with_baseline": reinforce,
+    "rloo_advantages": in_groups(advantages.leave_one_out),
+    "kl_estimators": lambda p, q: (advantages.kl_k1(p, q), advantages.kl_k2(p, q), advantages.kl_k3(p, q)),
+    "per_token_rewards": advantages.token_rewards,
+    "gae": advantages.gae,
+    "masked_whitening": advantages.whiten,
+    "clipped_policy_loss": losses.ppo_policy_loss,
+    "clipped_value_loss": losses.ppo_value_loss,
+    "group_relative_advantages": in_groups(advantages.group_relative),
+}
+
+
+@pytest.mark.parametrize("name", PACKAGE)
+def test_the_exercise_is_what_the_package_computes(name):
+    exercise = find(name)
+    draws = [exercise.draw(torch.Generator().manual_seed(seed)) for seed in range(200, 225)]
+    cases = [Case(f"seed {200 + i}", inputs) for i, inputs in enumerate(draws)]
+    theirs, ours = (
+        run_reference(function, cases, exercise.parameters, exercise.gradients)
+        for function in (exercise.reference, PACKAGE[name])
+    )
+    for case, expected, got in zip(cases, theirs, ours, strict=True):
+        assert not difference(got, expected, exercise.unordered), case
+
+
+def test_win_rate_interval():
+    exercise = find("win_rate_interval")
+    for seed in range(25):
+        wins, ties, losses_, _ = exercise.draw(torch.Generator().manual_seed(seed))
+        ours = exercise.reference(wins, ties, losses_, 1.9599639845400545)
+        theirs = wilson_interval(wins + ties / 2, wins + ties + losses_, 0.95)
+        assert not difference(Outcome(theirs), Outcome(ours))
