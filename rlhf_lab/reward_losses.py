@@ -105,7 +105,7 @@ def regression_losses(scores: Tensor, targets: Tensor) -> Tensor:
 
 
 def ordinal_losses(scores: Tensor, levels: Tensor, cutpoints: Tensor) -> Tensor:
-    """-log P(level) of each answer on a scale of L levels (proportional odds, McCullagh 1980, eq. 1).
+    """-log P(level) of each answer on a scale of L levels (proportional odds, McCullagh 1980).
 
     scores (..., K) on K axes; levels (..., K) whole numbers from 0 to L - 1, or -1 for "not asked", where the loss
     is zero; cutpoints (K, L - 1) strictly rising. P(level > l) = sigmoid(score - cutpoints[l]): the steps of a scale

@@ -208,6 +208,18 @@ class RewardModel(nn.Module):
         return reward_model.to(device).eval()
 
 
+def cautious(scores: Tensor, caution: float = 1.0) -> Tensor:
+    """One reward (B,) from those of an ensemble's members, (B, K): their mean less `caution` standard deviations.
+
+    A policy that is trained against one reward model finds out where it is wrong. Members that learned from different
+    ratings are seldom wrong in the same places, and where they disagree, this pays less (Coste et al. 2023, who
+    subtract the variance). Normalise the members first, so that they have one scale.
+    """
+    if scores.ndim != 2 or scores.shape[1] < 2:
+        raise ValueError(f"Expected scores (B, K) of two members or more; got the shape {tuple(scores.shape)}.")
+    return scores.mean(1) - caution * scores.std(1)
+
+
 def _output_names(outputs: int | Sequence[str]) -> tuple[str, ...]:
     if isinstance(outputs, str):
         raise TypeError(f"Expected names of outputs and got one string, {outputs!r}. Pass [name].")

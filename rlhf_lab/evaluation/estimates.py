@@ -5,10 +5,13 @@ Columns of numbers are numpy arrays, tensors on the CPU or lists. What needs ran
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+FEWEST = 10  # rows that say anything about the spread of an estimate
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,13 @@ def bootstrap(
 ) -> Estimate:
     """A statistic of columns (N,) with the percentile interval of its values on resamples (Efron 1979).
 
-    Rows are drawn with replacement, the same for all columns. The interval is a little too narrow for less than
-    about twenty rows, and of no use for a few.
+    Rows are drawn with replacement, the same for all columns. The interval is a little too narrow for a few dozen
+    rows. For less than ten it is infinite: so few rows, drawn again, do not show what others would have been.
     """
     columns, rng = columns_of(*columns), np.random.default_rng(seed)
     count = len(columns[0])
+    if count < FEWEST:
+        return Estimate(float(statistic(*columns)), -math.inf, math.inf, confidence)
     draws = [statistic(*(column[rows] for column in columns)) for rows in rng.integers(count, size=(resamples, count))]
     low, high = np.quantile(draws, [0.5 - confidence / 2, 0.5 + confidence / 2])
     return Estimate(float(statistic(*columns)), float(low), float(high), confidence)

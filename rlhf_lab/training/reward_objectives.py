@@ -75,6 +75,10 @@ class Pairs:
                 f"{ties} of {len(examples)} comparisons are ties, which `Pairs` cannot use. Leave them out, or train"
                 " with `PairsWithTies.for_examples(examples)`."
             )
+        most = len(self.by_strength)
+        odd = {getattr(pair, "strength", None) for pair in examples} - {None, *range(1, most + 1)}
+        if odd:
+            raise ValueError(f"The strength of a preference is 1 to {most}, or None; got {odd}.")
 
     def losses(self, scores: Tensor, examples: Sequence[Any]) -> Tensor:
         margins = _tensor([self._margin(pair) for pair in examples], scores)[:, None]

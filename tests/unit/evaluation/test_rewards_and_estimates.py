@@ -105,6 +105,11 @@ def test_a_paired_difference_sees_what_two_samples_do_not():
     assert str(Estimate(0.1234, -0.2, 0.3)) == "0.123 (95% interval -0.2 to 0.3)"
 
 
+def test_a_few_rows_prove_nothing():
+    assert paired_difference([1.0] * 9, [0.0] * 9).verdict == "inconclusive"
+    assert paired_difference([1.0] * 10, [0.0] * 10).verdict == "better"
+
+
 # --- Calibration -------------------------------------------------------------------------------------
 
 

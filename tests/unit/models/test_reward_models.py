@@ -7,7 +7,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, CodeGenConfig, CodeGenForCausalLM
 
 from rlhf_lab.models import hidden_states, new_language_model, tiny_config
-from rlhf_lab.reward_models import OWN_FILE, RewardModel
+from rlhf_lab.reward_models import OWN_FILE, RewardModel, cautious
 from rlhf_lab.sampling import Rollout, sample
 from rlhf_lab.tokens import pad_left, pad_right
 
@@ -89,6 +89,14 @@ def test_every_output_is_a_head_of_its_own_on_one_trunk(ensemble, tokenizer, pro
     with torch.no_grad():
         alone.head.weight.copy_(ensemble.head.weight[1:2])
     assert torch.allclose(alone.score_texts(tokenizer, prompts, COMPLETIONS), scores[:, 1], atol=1e-5)
+
+
+def test_a_cautious_reward_pays_less_where_members_disagree():
+    scores = torch.tensor([[1.0, 1.0, 1.0], [0.0, 1.0, 2.0]])
+    assert cautious(scores, 0.5).tolist() == pytest.approx([1.0, 0.5])
+    assert cautious(scores, 0.0).tolist() == [1.0, 1.0]
+    with pytest.raises(ValueError, match="two members or more"):
+        cautious(torch.zeros(3))
 
 
 @pytest.mark.parametrize("outputs", [0, [], ["a", "a"]])

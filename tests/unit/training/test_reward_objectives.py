@@ -239,6 +239,7 @@ TWO_SCORES = Scores(("x",), (0.0,), (1.0,))
         ([TIE] * 3, Pairs(), 1, "All 3 comparisons are ties"),
         ([TIE] * 3, PairsWithTies(), 1, "All 3 comparisons are ties"),
         ([TIE, PAIR], Pairs(), 1, "1 of 2 comparisons are ties.*PairsWithTies"),
+        ([PreferencePair(PROMPT, " a", " b", PROMPT, 4)], Pairs(), 1, "strength of a preference is 1 to 3"),
         ([SCORE], Pairs(), 1, "Example 0 is a ScoredText, not a pair"),
         ([PAIR], Rankings(), 1, "Example 0 is a PreferencePair; this objective learns from Rankings"),
         ([Ranking(PROMPT, ((" a", " b"),))], Rankings(), 1, "All 1 rankings are ties"),
