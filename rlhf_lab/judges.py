@@ -9,7 +9,7 @@ a question are noise, and its `report` says how much of them is a habit of prefe
 obedience, only for a model in which one text makes others of its sort likelier; the tiny model, which was trained on
 one short document at a time, follows it little better than a coin.
 
-All answer `compare`; those that give every text a number answer `rank` too. Give their sessions source="model".
+All answer `compare`; those that give every text a number answer `rank` too. Their sessions have source="model".
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 Scorer = Callable[[str, str], float]
 
@@ -44,6 +45,8 @@ class RubricJudge:
     criteria: the rubric. tie_below: differences in points smaller than this are ties. bad_below: where both texts have
     fewer points than this, both are bad; None never says so.
     """
+
+    source: ClassVar[str] = "model"  # of its answers in a store
 
     def __init__(
         self, criteria: Sequence[Criterion], name: str = "rubric", tie_below: float = 0.0,
@@ -99,6 +102,8 @@ class PromptedJudge:
     Models prefer a letter or a side whatever stands there. So each question is asked in both orders, and what is
     counted is half the difference of the two: in that, every such preference cancels.
     """
+
+    source: ClassVar[str] = "model"  # of its answers in a store
 
     def __init__(
         self, model, tokenizer, question: str = "Which answer is better?", template: str = TEMPLATE, *,
@@ -167,6 +172,8 @@ class WishJudge:
     per_token: divide by the number of tokens, so that a long text is not moved further only for being long.
     tie_below: a smaller difference is a tie, in nats.
     """
+
+    source: ClassVar[str] = "model"  # of its answers in a store
 
     def __init__(self, model, tokenizer, wish: str, *, per_token: bool = True, tie_below: float = 0.0,
                  name: str = "wish"):  # fmt: skip

@@ -3,6 +3,9 @@
 `FeedbackStore` keeps events on disk. `RatingSession` decides what is shown and records what is answered; a
 panel in a notebook, a simulated rater and a recording all answer through it. `gather` is what a notebook
 cell calls to get answers to train on. Nothing here needs torch or Jupyter.
+
+Imported by their own names: `feedback.agreement` (what ratings are worth; needs numpy) and `feedback.formats` (exports
+and imports: TRL, Argilla, Chatbot Arena, hh-rlhf).
 """
 
 from rlhf_lab.feedback.errors import (
@@ -13,9 +16,17 @@ from rlhf_lab.feedback.errors import (
     StoreBusyError,
     StoreError,
 )
+from rlhf_lab.feedback.examples import (
+    CompletionExample,
+    UnpairedExample,
+    completion_examples,
+    split_by_group,
+    unpaired_examples,
+)
 from rlhf_lab.feedback.files import read_records, write_records
 from rlhf_lab.feedback.gather import Gathered, gather
 from rlhf_lab.feedback.pairs import PreferencePair, TiedPair, preference_pairs, tied_pairs
+from rlhf_lab.feedback.queues import MixedQueue, at_random, deal, in_order, most_uncertain
 from rlhf_lab.feedback.raters import (
     Rater,
     ReplayRater,
@@ -25,18 +36,21 @@ from rlhf_lab.feedback.raters import (
     rate_with,
     rater_name,
 )
-from rlhf_lab.feedback.records import Candidate, Item, Record, compare_item, effective, question
+from rlhf_lab.feedback.records import Candidate, Item, Record, compare_item, effective, question, repeat_of
 from rlhf_lab.feedback.session import AdaptiveQueue, RatingSession, View
+from rlhf_lab.feedback.shares import Share
 from rlhf_lab.feedback.store import FeedbackStore
 
 __all__ = [
     "AdaptiveQueue",
     "Candidate",
+    "CompletionExample",
     "ConflictError",
     "FeedbackError",
     "FeedbackStore",
     "Gathered",
     "Item",
+    "MixedQueue",
     "NoAnswerError",
     "PreferencePair",
     "Rater",
@@ -44,21 +58,31 @@ __all__ = [
     "Record",
     "RecordError",
     "ReplayRater",
+    "Share",
     "StoreBusyError",
     "StoreError",
     "TiedPair",
+    "UnpairedExample",
     "View",
+    "at_random",
     "compare_item",
     "compare_value",
+    "completion_examples",
+    "deal",
     "edit_value",
     "effective",
     "gather",
+    "in_order",
+    "most_uncertain",
     "preference_pairs",
     "question",
     "rank_value",
     "rate_with",
     "rater_name",
     "read_records",
+    "repeat_of",
+    "split_by_group",
     "tied_pairs",
+    "unpaired_examples",
     "write_records",
 ]

@@ -66,7 +66,8 @@ def gather(
     session: the learner's, the one that the panel drives; its store is read afresh.
     at_least: answers wanted (ties and "both bad" are answers). All of the learner's are used if there are more.
     rater: fills in what is missing, answering the questions that the learner would be asked next. Its answers
-        are kept with source "simulated" and a rater_id of their own, and used again the next time.
+        are kept with source "simulated" (or what the rater has as its `source`: a judge says "model") and a rater_id of
+        their own, and used again the next time.
     replay: recorded answers, used instead where RLHF_LAB_RATER is "replay", with the questions recorded.
     mode: "human", "simulated" or "replay" instead of what RLHF_LAB_RATER says.
     say: gets the line.
@@ -82,11 +83,12 @@ def gather(
     extra: list[Record] = []
     helper = ""
     if missing and mode == "replay" and replay is not None:
-        extra = _top_up(session, missing, replay, "replay", replay.items)
+        extra = _top_up(session, missing, replay, "replay", replay.items_of(session.kind))
         helper = f"recorded from {rater_name(replay)!r}"
     elif missing and rater is not None:
-        extra = _top_up(session, missing, rater, "simulated", None)
-        helper = f"by the simulated rater {rater_name(rater)!r}"
+        source = getattr(rater, "source", "simulated")
+        extra = _top_up(session, missing, rater, source, None)
+        helper = f"by the {'model' if source == 'model' else 'simulated rater'} {rater_name(rater)!r}"
     if not own and not extra:
         raise FeedbackError(f"There are no answers for {session.task_id!r} yet. Rate some above, then run this again.")
     gathered = Gathered((*own, *extra), _line(session, own, extra, helper, at_least, mode))

@@ -32,9 +32,9 @@ from trl.data_utils import extract_prompt, is_conversational, maybe_apply_chat_t
 
 from rlhf_lab.feedback import FeedbackStore, RatingSession, compare_item, question, rate_with
 from rlhf_lab.feedback.examples import completion_examples, unpaired_examples
-from rlhf_lab.feedback.formats import hh, trl
+from rlhf_lab.feedback.formats import arena, argilla, hh, trl
 from rlhf_lab.feedback.formats.rows import read_rows, write_rows
-from rlhf_lab.feedback.pairs import preference_pairs
+from rlhf_lab.feedback.pairs import preference_pairs, ratings
 from rlhf_lab.models import load_language_model
 from rlhf_lab.paths import data_dir
 from rlhf_lab.world import TASTES, SimulatedRater, generate_completion, generate_prompt
@@ -161,6 +161,17 @@ def test_our_unpaired_labels_of_comparisons_are_trls(tmp_path):
     ours = trl.to_unpaired(unpaired_examples(store.records()))
     as_set = [{(row["prompt"], row["completion"], row["label"]) for row in rows} for rows in (theirs.to_list(), ours)]
     assert as_set[0] == as_set[1]
+
+
+def test_records_come_back_from_tables(records, tmp_path):
+    """Battles and Argilla's records through `datasets`, which fills the keys that a row lacks with None."""
+    battles = loaded(arena.to_battles(records), tmp_path)
+    compared = [record for record in ratings(records) if record.kind == "compare"]
+    assert [record.item_id for record in arena.from_battles(battles)] == [record.item_id for record in compared]
+    assert arena.to_battles(arena.from_battles(battles)) == arena.to_battles(records)
+    table = Dataset.from_list(argilla.to_argilla(records))
+    back = argilla.from_argilla(table, raters=["sim"])
+    assert [(r.kind, r.rater_id, r.value) for r in back] == [(r.kind, r.rater_id, r.value) for r in ratings(records)]
 
 
 def test_transcripts_split_where_trl_splits_chats(tmp_path):

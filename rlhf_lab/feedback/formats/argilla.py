@@ -65,9 +65,10 @@ def from_argilla(
     records = []
     for number, row in enumerate(rows):
         where = f"Argilla record {number}"
-        fields, metadata = row.get("fields"), row.get("metadata") or {}
+        fields, metadata = row.get("fields"), _given(row.get("metadata"))
         if not isinstance(fields, Mapping):
             raise RecordError(f"{where} has no fields.")
+        fields = _given(fields)
         prompt = text_of(fields, "prompt", where)
         texts = [text_of(fields, f"text_{i}", where) for i in range(1, 1 + sum(k.startswith("text_") for k in fields))]
         of_kind, task = metadata.get("kind", kind), metadata.get("task_id", task_id)
@@ -78,7 +79,7 @@ def from_argilla(
         if "candidates" in metadata:
             identities = json.loads(metadata["candidates"])
             candidates = tuple(Candidate(i, text, policy) for (i, policy), text in zip(identities, texts, strict=True))
-        for user, answers in _by_user(row.get("responses") or {}).items():
+        for user, answers in _by_user(_given(row.get("responses"))).items():
             rater = known.get(user, user)
             try:
                 records.append(Record(
@@ -91,6 +92,11 @@ def from_argilla(
             except (KeyError, ValueError, TypeError, IndexError) as error:
                 raise RecordError(f"{where}: user {user} gave no answer of kind {of_kind!r} ({error}).") from error
     return records
+
+
+def _given(values: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What is there: a table of rows with different keys fills the missing ones with None."""
+    return {key: value for key, value in (values or {}).items() if value is not None}
 
 
 def _answers(record: Record, names: Mapping[str, str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pytest
     [
         ("rlhf_lab.feedback", ["torch", "transformers", "numpy", "IPython", "ipywidgets", "rlhf_lab.world",
                                "rlhf_lab.widgets"]),
+        ("rlhf_lab.feedback.agreement", ["torch", "transformers", "scipy", "IPython", "rlhf_lab.world"]),
         ("rlhf_lab.widgets", ["torch", "transformers", "matplotlib", "rlhf_lab.world"]),
     ],
 )  # fmt: skip

@@ -11,6 +11,7 @@ from rlhf_lab.feedback import (
     compare_item,
     gather,
     preference_pairs,
+    question,
     rate_with,
 )
 
@@ -212,3 +213,27 @@ def test_a_simulated_learner(store, items, rater, lines):
     rate_with(session, rater, limit=5)
     gather(session, 8, rater, say=lines.append)
     assert lines == ["Using 8 comparisons: 5 by 'gloomy', 3 by the simulated rater 'first'."]
+
+
+def test_other_kinds_and_judges(store, lines):
+    """A model's answers are said to be a model's, and a recording gives the questions of its kind only."""
+
+    class Judge:
+        name, source = "rubric", "model"
+
+        def score(self, prompt, text):
+            return {"overall": len(text)}
+
+    session = RatingSession(store, "scores", [question(f"p{i}", ["x" * i]) for i in range(1, 6)], kind="score")
+    session.answer({"overall": 3}, session.view().turn)
+    gathered = gather(session, 4, Judge(), mode="simulated", say=lines.append)
+    assert lines == ["Using 4 answers: 1 yours, 3 by the model 'rubric'."]
+    assert gathered.sources == {"human": 1, "model": 3}
+    assert {r.rater_id for r in gathered} == {"learner", "model-rubric"}
+    others = [*store.records(source="model"), *store.records(source="human")]
+    compared = RatingSession(store, "pairs", make_items(2), "ann", "simulated")
+    compared.answer({"winner": "tie"}, compared.view().turn)
+    recording = ReplayRater([*others, *compared.records], name="ann")
+    fresh = RatingSession(store, "fresh", [], kind="score")
+    assert len(gather(fresh, 9, replay=recording, mode="replay", say=lines.append)) == 4
+    assert lines[-1] == "Using 4 answers, all recorded from 'ann' (9 were asked for)."
