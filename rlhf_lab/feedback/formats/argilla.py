@@ -41,13 +41,15 @@ def to_argilla(records: Iterable[Record]) -> list[dict[str, Any]]:
             "id": key,
             "fields": {"prompt": record.prompt, **{names[c.id]: c.text for c in record.candidates}},
             "metadata": {
-                "kind": record.kind, "task_id": record.task_id, "item_id": record.item_id, "is_gold": record.is_gold,
+                "kind": record.kind, "task_id": record.task_id, "item_id": record.item_id,
+                "is_gold": str(record.is_gold),  # metadata are words and numbers
                 "candidates": json.dumps([[candidate.id, candidate.policy] for candidate in record.candidates]),
             },
             "suggestions": {}, "responses": {}, "vectors": {},
         })  # fmt: skip
         for name, answer in _answers(record, names).items():
-            row["responses"].setdefault(name, []).append({"value": answer, "user_id": user_id(record.rater_id)})
+            response = {"value": answer, "user_id": user_id(record.rater_id), "status": "submitted"}
+            row["responses"].setdefault(name, []).append(response)
     return list(rows.values())
 
 
@@ -86,7 +88,7 @@ def from_argilla(
                     rater_id=rater, source=source, session_id="imported", task_id=task, kind=of_kind, item_id=item_id,
                     prompt=prompt, candidates=candidates, display_order=tuple(c.id for c in candidates),
                     status="submitted", value=_value(of_kind, answers, [c.id for c in candidates]),
-                    is_gold=bool(metadata.get("is_gold", False)), input_method="import", ts_utc=NO_TIME,
+                    is_gold=metadata.get("is_gold") == "True", input_method="import", ts_utc=NO_TIME,
                     uid=content_uid(task, of_kind, item_id, rater, json.dumps(answers, sort_keys=True)),
                 ))  # fmt: skip
             except (KeyError, ValueError, TypeError, IndexError) as error:

@@ -224,13 +224,16 @@ def test_argilla_records():
     assert row["fields"] == {"prompt": "Where is the well?", "text_1": " By the inn.", "text_2": " No."}
     ids = [argilla.user_id("ann"), argilla.user_id("bob")]
     assert row["responses"] == {
-        "preference": [{"value": "text_1", "user_id": ids[0]}, {"value": "tie", "user_id": ids[1]}],
-        "strength": [{"value": 3, "user_id": ids[0]}],
+        "preference": [{"value": "text_1", "user_id": ids[0], "status": "submitted"},
+                       {"value": "tie", "user_id": ids[1], "status": "submitted"}],
+        "strength": [{"value": 3, "user_id": ids[0], "status": "submitted"}],
     }
     assert set(row) == {"id", "fields", "metadata", "suggestions", "responses", "vectors"}
-    assert all(isinstance(value, str | bool) for value in row["metadata"].values())
+    assert all(isinstance(value, str) for value in row["metadata"].values())
     back = argilla.from_argilla([row], raters=["ann", "bob"])
     assert [(r.rater_id, r.value) for r in back] == [("ann", ann.value), ("bob", bob.value)]
+    (gold,) = argilla.from_argilla(argilla.to_argilla([compared("first", is_gold=True)]))
+    assert gold.is_gold and not back[0].is_gold
     assert back[0].candidates == ann.candidates and argilla.from_argilla([row])[0].rater_id == ids[0]
 
 
