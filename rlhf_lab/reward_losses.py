@@ -22,9 +22,7 @@ from torch import Tensor
 from rlhf_lab.advantages import at_least_float32
 
 
-def pair_losses(
-    chosen: Tensor, rejected: Tensor, margin: float | Tensor = 0.0, label_smoothing: float = 0.0
-) -> Tensor:
+def pair_losses(chosen: Tensor, rejected: Tensor, margin: float | Tensor = 0.0, label_smoothing: float = 0.0) -> Tensor:
     """-(1 - e) log p - e log(1 - p) of each pair, with p = sigmoid(chosen - rejected - margin).
 
     margin >= 0 asks for more than a bare win. label_smoothing, e in [0, 1/2), is the share of answers held to be

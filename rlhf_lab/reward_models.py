@@ -33,9 +33,7 @@ class RewardModel(nn.Module):
     outputs: how many numbers a text gets, or their names. With one, scores are (B,); with K they are (B, K).
     """
 
-    def __init__(
-        self, trunk: nn.Module, generator: torch.Generator | None = None, outputs: int | Sequence[str] = 1
-    ):
+    def __init__(self, trunk: nn.Module, generator: torch.Generator | None = None, outputs: int | Sequence[str] = 1):
         super().__init__()
         self.trunk, self.names = trunk, _output_names(outputs)
         width = trunk.config.hidden_size

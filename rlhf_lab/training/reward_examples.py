@@ -174,6 +174,4 @@ def _rows(tokenizer, examples: Sequence[Any]) -> list[list[list[int]]]:
                 f" {examples[i].prompt[:40]!r}."
             )
     encoded = iter(encode_completions(tokenizer, [text for completions in texts for text in completions]))
-    return [
-        [prompt + next(encoded) for _ in completions] for prompt, completions in zip(prompts, texts, strict=True)
-    ]
+    return [[prompt + next(encoded) for _ in completions] for prompt, completions in zip(prompts, texts, strict=True)]

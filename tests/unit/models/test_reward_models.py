@@ -4,7 +4,14 @@ import math
 
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, CodeGenConfig, CodeGenForCausalLM
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    BertConfig,
+    BertForSequenceClassification,
+    CodeGenConfig,
+    CodeGenForCausalLM,
+)
 
 from rlhf_lab.models import hidden_states, new_language_model, tiny_config
 from rlhf_lab.reward_models import OWN_FILE, RewardModel, cautious
@@ -236,3 +243,17 @@ def test_files_that_are_missing_or_could_not_be_read_by_others_are_refused(rewar
     names = {path.name for path in reward_model.save(tmp_path / "with", tokenizer).iterdir()}
     assert {"model.safetensors", "config.json", "tokenizer.json"} <= names
     assert not any(name.endswith((".bin", ".pt", ".pkl")) for name in names)
+
+
+def test_weights_that_others_would_not_find_are_refused(reward_model, tmp_path):
+    reward_model.trunk.adapter = torch.nn.Linear(2, 2)
+    with pytest.raises(ValueError, match=r"do not fit GPT2ForSequenceClassification.*merge them"):
+        reward_model.save(tmp_path)
+
+
+def test_a_model_with_another_sort_of_head_is_refused(tmp_path):
+    config = BertConfig(vocab_size=20, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1)
+    with torch.random.fork_rng(devices=[]):
+        BertForSequenceClassification(config).save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="BertForSequenceClassification has no linear head called `score`"):
+        RewardModel.load(tmp_path)
