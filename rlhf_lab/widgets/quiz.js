@@ -9,7 +9,6 @@ function quiz({ model, el }) {
     tabIndex: -1,
     attributes: { role: "group", "aria-label": question },
   });
-  root.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take keys for its own
   const status = element("div", { className: "rlhf-foot", attributes: { role: "status" } });
   const tried = new Set(model.get("_tried"));
 
@@ -57,12 +56,15 @@ function quiz({ model, el }) {
     event.preventDefault();
     if (!event.repeat) row.choose();
   });
-  // Saving the notebook goes on working inside.
+  // Saving the notebook goes on working inside. JupyterLab looks at the element with the focus before it looks around
+  // it, so that one has to bear the mark, too.
   window.addEventListener("keydown", (event) => {
     if (!root.contains(event.target)) return;
     const saves = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "s";
-    if (saves) delete root.dataset.lmSuppressShortcuts;
-    else root.dataset.lmSuppressShortcuts = "true";
+    for (const node of [root, event.target]) {
+      if (saves) delete node.dataset.lmSuppressShortcuts;
+      else node.dataset.lmSuppressShortcuts = "true";
+    }
   }, { capture: true, signal: ending.signal });
 
   const onReply = (reply) => { if (reply?.type === "reply") trouble.textContent = reply.alert; };
