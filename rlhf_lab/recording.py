@@ -119,8 +119,9 @@ def _texts(model, tokenizer, config: RecordingConfig) -> dict[str, list[tuple[st
     generator = torch.Generator().manual_seed(config.seed)
     found = {}
     for kind in KINDS:
-        wanted = config.comparisons + config.gold_items if kind == "review" else config.others * len(RATERS)
-        prompts = load_prompts("train", kind)[: max(wanted, config.others * len(RATERS)) + 10]
+        # More than are asked: of some prompts the model writes the same several times, which cannot be ranked.
+        wanted = max(3 * config.others, (config.comparisons + config.gold_items) * (kind == "review"))
+        prompts = load_prompts("train", kind)[: wanted + wanted // 10 + 2]
         rollout = sample(model, tokenizer, [p for p in prompts for _ in range(TEXTS)], max_new_tokens=LONGEST,
                          generator=generator)  # fmt: skip
         texts: dict[str, dict[str, None]] = {}

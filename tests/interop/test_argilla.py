@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-if not os.environ.get("RLHF_LAB_REQUIRE_TRL"):
+if not os.environ.get("RLHF_LAB_REQUIRE_INTEROP"):
     pytest.importorskip("argilla", reason="Argilla is not installed: see tests/interop/requirements.txt")
 
 import argilla

@@ -3,7 +3,7 @@
     python -m pip install -r requirements.txt -r tests/requirements.txt -r tests/interop/requirements.txt
     python -m pytest tests/interop
 
-in an environment of its own. Skipped where TRL is not installed, unless RLHF_LAB_REQUIRE_TRL is set.
+in an environment of its own. Skipped where TRL is not installed, unless RLHF_LAB_REQUIRE_INTEROP is set.
 """
 
 import os
@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 
-if not os.environ.get("RLHF_LAB_REQUIRE_TRL"):
+if not os.environ.get("RLHF_LAB_REQUIRE_INTEROP"):
     pytest.importorskip("trl", reason="TRL is not installed: see tests/interop/requirements.txt")
 
 import torch
