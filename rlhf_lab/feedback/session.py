@@ -8,7 +8,8 @@ few methods. It keeps three promises.
     Nothing counts twice.                Every view carries a `turn`; an answer names the turn that it is for.
                                          A second click on the same question names a turn that is over.
     Nothing gives away who wrote what.   The order on the screen is drawn for each item and rater, and is the
-                                         same again after a restart.
+                                         same again after a restart. Where a question is repeated (its id ends in
+                                         "#2", see `records.repeat_of`), the texts stand the other way round.
 
 Methods may be called from any thread.
 """

@@ -268,6 +268,27 @@ def test_an_older_schema_is_backed_up_and_migrated(store, record):
         FeedbackStore(store.path)
 
 
+def test_several_notebooks_open_an_older_file_at_once(store, record):
+    """It is migrated once, backed up once, and nobody's answer is lost."""
+    events = [record(i) for i in range(3)]
+    for event in events:
+        store.append(event)
+    later, added = [], [record(10 + i) for i in range(6)]
+
+    def open_and_write(event):
+        later.append(NextStore(store.path))
+        later[-1].append(event)
+
+    threads = [threading.Thread(target=open_and_write, args=(event,)) for event in added]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(later) == 6 and {e.uid for e in later[0].events()} == {e.uid for e in (*events, *added)}
+    (backup,) = store.path.parent.glob("*.backup.sqlite")
+    assert FeedbackStore(backup).events() == events
+
+
 def test_a_new_file_needs_no_backup(tmp_path):
     NextStore(tmp_path / "new.sqlite")
     assert [path.name for path in tmp_path.iterdir()] == ["new.sqlite"]
