@@ -13,13 +13,11 @@ from scipy.optimize import minimize
 from rlhf_lab.feedback import FeedbackError, RatingSession, Record, compare_item, compare_value, question, rate_with
 from rlhf_lab.feedback.agreement import (
     answers_by_rater,
-    bradley_terry,
     cohen_kappa,
     gold_accuracy,
     krippendorff_alpha,
     left_share,
     report,
-    results_by_policy,
     same_answer,
     self_consistency,
     time_per_item,
@@ -27,6 +25,7 @@ from rlhf_lab.feedback.agreement import (
 from rlhf_lab.feedback.queues import MixedQueue
 from rlhf_lab.feedback.records import repeat_of
 from rlhf_lab.feedback.shares import Share
+from rlhf_lab.feedback.strengths import bradley_terry, results_by_policy
 
 # Krippendorff (2011), "Computing Krippendorff's Alpha-Reliability": four observers, twelve units; 0 is missing.
 OBSERVERS = """
