@@ -71,7 +71,7 @@ def left_share(records: Iterable[Record], confidence: float = 0.95) -> Share:
     Sides are drawn by chance, so whatever the taste, one half is to be expected of a rater without a bias. An
     interval that leaves out one half is a sign of one.
     """
-    decided = [r for r in _submitted(records) if r.winner not in (None, *VERDICTS)]
+    decided = [r for r in _submitted(records) if r.winner not in (None, *VERDICTS) and r.source != "gold"]
     return Share.of((record.winner == record.display_order[0] for record in decided), confidence)
 
 

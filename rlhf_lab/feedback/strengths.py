@@ -12,7 +12,8 @@ from statistics import NormalDist
 import numpy as np
 
 from rlhf_lab.feedback.errors import FeedbackError
-from rlhf_lab.feedback.records import Record, effective
+from rlhf_lab.feedback.pairs import ratings
+from rlhf_lab.feedback.records import Record
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,7 @@ def results_by_policy(records: Iterable[Record]) -> list[tuple[str, str, float]]
     "Both bad" is no tie in quality, and two texts of one policy are no contest: neither gives a result.
     """
     results = []
-    for record in effective(records):
-        if record.status != "submitted":
-            continue
+    for record in ratings(records):
         policy = {candidate.id: candidate.policy for candidate in record.candidates}
         if record.kind == "rank":
             tiers = record.value
