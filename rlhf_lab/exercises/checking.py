@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -10,6 +11,7 @@ from rlhf_lab.exercises import progress
 from rlhf_lab.exercises.catalogue import UnknownExerciseError, find
 from rlhf_lab.exercises.comparing import agrees, difference, shown
 from rlhf_lab.exercises.framework import Case, Exercise, Mistake, Verdict
+from rlhf_lab.exercises.pages import wrapped
 from rlhf_lab.exercises.running import Outcome, is_stub, run_guarded, run_reference
 
 PRINTED_LINES = 12  # of what a learner's function prints while it is checked
@@ -46,6 +48,8 @@ def check(function: Callable, name: str | None = None) -> Callable:
 def hint(exercise: str | Callable, number: int | None = None) -> None:
     """Print a hint, the next one each time, and keep in the record that it was needed.
 
+    The same hints are folded in the notebook. A fold that is opened leaves no trace, and need not.
+
     exercise: its name or function. number: 1 or 2, to see that one.
     """
     try:
@@ -59,7 +63,7 @@ def hint(exercise: str | Callable, number: int | None = None) -> None:
         print(f"{found.name}: those were both hints. The solution is folded below the cell; there is no shame in it.")
         return
     _GIVEN[found.name] = max(given, number)
-    print(f"Hint {number} of 2. {found.hints[number - 1]}")
+    print(wrapped(f"Hint {number} of 2. {found.hints[number - 1]}"))
     trouble = progress.record("hinted", found.name, number=number)
     if trouble:
         print(trouble)
@@ -90,8 +94,10 @@ def judge(exercise: Exercise, function: Callable) -> Verdict:
     found = _recognise(exercise, yours) if len(yours) == len(cases) else None
     ending = f'  The notebook goes on with the package\'s own until then. hint("{name}") shows a hint.'
     if found is not None:
-        mistake, i = found
-        lines = [f"{name}: not yet. {mistake.name}", f"  {mistake.explanation}", "  The smallest case that shows it,"]
+        mistake, i = found.mistake, found.case
+        lines = [f"{name}: not yet. {mistake.name}", f"  {mistake.explanation}"]
+        lines += [] if found.is_all else ["  (Something else is wrong as well. Mend this first, and check again.)"]
+        lines += ["  The smallest case that shows it,"]
         text = "\n".join([*lines, *_case_lines(exercise, cases[i], yours[i], expected[i]), ending])
         return Verdict("known mistake", text, mistake.key, printed)
     lines = [f"{name}: not yet. In case {wrong + 1} of {len(cases)}, {words[wrong]}", "  The case is"]
@@ -130,28 +136,37 @@ def _solve(exercise: Exercise) -> tuple[list[Case], list[Outcome]]:
     return cases, run_reference(exercise.reference, cases, exercise.parameters, exercise.gradients)
 
 
-def _recognise(exercise: Exercise, yours: list[Outcome]) -> tuple[Mistake, int] | None:
-    """The known mistake whose results these are, and the first case in which it shows.
+@dataclass(frozen=True)
+class _Found:
+    """A known mistake, recognised."""
 
-    A mistake that explains every case comes first. Otherwise one that explains all cases in which it makes a
-    difference, the more cases the better: something else is wrong as well, and will be found when this is mended.
+    mistake: Mistake
+    case: int  # the first in which it shows
+    is_all: bool  # whether it explains everything that is wrong
+
+
+def _recognise(exercise: Exercise, yours: list[Outcome]) -> _Found | None:
+    """The known mistake whose results these are.
+
+    A mistake that explains every case comes first. Where there is none, two may have met. Then it is the one that
+    explains most cases: the first wrong one, at least half of all wrong ones, and nearly all in which it shows.
     """
     cases, expected = solved_cases(exercise)
-    partly: list[tuple[int, Mistake, int]] = []
+    wrong = [i for i, mine in enumerate(yours) if not agrees(mine, expected[i], exercise.unordered)]
+    best, most = None, 0
     for mistake in exercise.mistakes:
         theirs = run_reference(mistake.function, cases, exercise.parameters, exercise.gradients)
-        shows = [i for i, o in enumerate(theirs) if not agrees(o, expected[i], exercise.unordered)]
+        shows = [i for i, other in enumerate(theirs) if not agrees(other, expected[i], exercise.unordered)]
         same = [_alike(*three, exercise.unordered) for three in zip(yours, theirs, expected, strict=True)]
-        clear = [i for i in shows if yours[i].failure is None]
-        if not clear or not all(same[i] for i in shows):
+        explained = [i for i in shows if same[i] and yours[i].failure is None]
+        if not explained:
             continue
         if all(same):
-            return mistake, clear[0]
-        partly.append((len(shows), mistake, clear[0]))
-    if not partly:
-        return None
-    _, mistake, first = max(partly, key=lambda row: row[0])
-    return mistake, first
+            return _Found(mistake, explained[0], True)
+        is_clear = wrong[0] in explained and 2 * len(explained) >= len(wrong)
+        if is_clear and len(explained) >= 0.8 * len(shows) and len(explained) > most:
+            best, most = _Found(mistake, explained[0], False), len(explained)
+    return best
 
 
 def _alike(yours: Outcome, mistaken: Outcome, expected: Outcome, unordered: bool) -> bool:

@@ -166,7 +166,7 @@ def _nested(value: Any) -> str:
     if isinstance(value, bool):
         return str(value)
     if isinstance(value, float):
-        return f"{value:.4g}" if math.isfinite(value) else str(value)
+        return f"{value + 0.0:.4g}" if math.isfinite(value) else str(value)
     if isinstance(value, list):
         return "[" + ", ".join(map(_nested, value)) + "]"
     if isinstance(value, tuple):

@@ -3,6 +3,7 @@
 import ast
 import copy
 import inspect
+import re
 import textwrap
 from typing import Any
 
@@ -43,7 +44,7 @@ def solved(exercise: Exercise) -> str:
 def folds(exercise: Exercise) -> str:
     """The Markdown below the stub: two hints and the solution, folded in JupyterLab, in VS Code and on GitHub."""
     parts = [
-        f"<details><summary>Hint {i}</summary>\n\n{_wrapped(text)}\n</details>"
+        f"<details><summary>Hint {i}</summary>\n\n{wrapped(text)}\n</details>"
         for i, text in enumerate(exercise.hints, 1)
     ]
     parts.append(f"<details><summary>Solution</summary>\n\n```python\n{exercise.solution}\n```\n</details>")
@@ -66,9 +67,11 @@ def fill_stubs(notebook: dict[str, Any]) -> dict[str, Any]:
     return notebook
 
 
-def _wrapped(text: str, width: int = 116) -> str:
-    """Prose in lines that are easy to read in a source."""
-    return textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
+def wrapped(text: str, width: int = 116) -> str:
+    """Prose in lines that are easy to read in a source, with no line break inside `code`: a line of Markdown that
+    begins with a plus or a minus would be a list."""
+    whole = re.sub(r"`[^`]+`", lambda code: code.group().replace(" ", "\0"), inspect.cleandoc(text))
+    return textwrap.fill(whole, width, break_long_words=False, break_on_hyphens=False).replace("\0", " ")
 
 
 def _cell(exercise: Exercise, function: str) -> str:

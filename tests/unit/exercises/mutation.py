@@ -1,7 +1,7 @@
 """Changes a function's source in all small ways one can think of, to see whether a check notices.
 
-Operators, comparisons, signs, constants, axes, bounds of slices, swapped arguments, a call or a mask left out,
-a statement left out. One change a mutant.
+Operators, comparisons, signs, constants, axes, bounds of slices, swapped arguments, a call or an index left out, a
+mask that is true everywhere, an input shifted by one. One change a mutant.
 """
 
 import ast
@@ -21,8 +21,8 @@ _COMPARE = {
 }  # fmt: skip
 
 
-def _replacements(node: ast.AST) -> Iterator[ast.AST]:
-    """What one node may be changed into."""
+def _replacements(node: ast.AST, tensors: set[str]) -> Iterator[ast.AST]:
+    """What one node may be changed into. tensors: names of the parameters that are tensors."""
     if isinstance(node, ast.BinOp):
         for other in _BINARY.get(type(node.op), ()):
             yield ast.BinOp(node.left, other(), node.right)
@@ -64,6 +64,10 @@ def _replacements(node: ast.AST) -> Iterator[ast.AST]:
         yield ast.Return(ast.UnaryOp(ast.USub(), node.value))
     elif isinstance(node, ast.IfExp):
         yield from (node.body, node.orelse)
+    elif isinstance(node, ast.Name) and node.id in tensors:
+        yield ast.parse(f"{node.id}.roll(1, -1)", mode="eval").body  # shifted by one
+        if "mask" in node.id:
+            yield ast.parse(f"torch.ones_like({node.id})", mode="eval").body  # as if all were real
 
 
 def _is_module(node: ast.AST) -> bool:
@@ -98,7 +102,10 @@ def _changed(tree: ast.Module, place: int, number: int) -> ast.Module | None:
     node = list(ast.walk(tree))[place]
     if id(node) not in body:
         return None
-    ways = list(_replacements(node))
+    arguments = tree.body[0].args.args
+    tensors = {a.arg for a in arguments if a.annotation is not None and ast.unparse(a.annotation) == "Tensor"}
+    is_read = isinstance(getattr(node, "ctx", None), ast.Load)
+    ways = list(_replacements(node, tensors if is_read else set()))
     if number >= len(ways):
         return None
     parent, field, index = next(

@@ -97,10 +97,27 @@ def test_an_unknown_mistake_shows_the_first_case_that_differs(capsys):
 
 
 def test_two_mistakes_at_once_name_the_one_that_explains_most(capsys):
-    def twice_wrong(losses, counts):  # unweighted, and it cannot do without at least two documents
+    def twice_wrong(losses, counts):  # unweighted, and it cannot do with one document
         return losses.mean().exp() if len(losses) > 1 else losses.sum() * 0
 
-    assert "A short document counts as much" in says(capsys, twice_wrong)[0]
+    words = says(capsys, twice_wrong)[0]
+    assert "A short document counts as much" in words and "Something else is wrong as well" in words
+
+    def no_reference_and_not_safe(chosen, rejected, ref_chosen, ref_rejected, beta):
+        return -torch.log(torch.sigmoid(beta * (chosen - rejected))).mean()
+
+    words = says(capsys, no_reference_and_not_safe, "dpo_loss")[0]
+    assert "You left out the reference model." in words and "Something else is wrong as well" in words
+
+
+def test_a_mistake_that_explains_little_is_not_blamed(capsys):
+    """Wrong everywhere, and in one extreme case as a known mistake is: that is not what is wrong."""
+
+    def odd(chosen, rejected):
+        loss = -torch.log(torch.sigmoid(chosen - rejected)).mean()
+        return loss if loss.isinf() else loss + 1
+
+    assert "In case 1 of" in says(capsys, odd, "bradley_terry_loss")[0]
 
 
 def raises(error):
@@ -229,16 +246,16 @@ def test_an_unknown_name_tells_which_comes_close(capsys):
 
 
 def test_hints_grow_and_are_kept(capsys):
+    def words(*arguments):
+        hint(*arguments)
+        return capsys.readouterr().out
+
     _GIVEN.clear()
-    hint("perplexity")
-    hint(REFERENCE)
-    hint("perplexity")
-    hint("perplexity", 1)
-    hint("nothing")
-    words = capsys.readouterr().out.splitlines()
-    assert words[0].startswith("Hint 1 of 2. Which numbers") and words[1].startswith("Hint 2 of 2. Mean times count")
-    assert "those were both hints" in words[2] and words[3] == words[0]
-    assert "No exercise is called 'nothing'" in words[4]
+    first = words("perplexity")
+    assert first.startswith("Hint 1 of 2. Which numbers")
+    assert words(REFERENCE).startswith("Hint 2 of 2. Mean times count")
+    assert "those were both hints" in words("perplexity") and words("perplexity", 1) == first
+    assert "No exercise is called 'nothing'" in words("nothing")
     assert events() == [("hinted", "perplexity")] * 3
     _GIVEN.clear()
 

@@ -81,7 +81,7 @@ def test_the_whole_notebook_runs_solved(number, home):
 
     path = NOTEBOOKS / notebook_files()[number]
     filled = fill_stubs(json.loads(path.read_text(encoding="utf-8")))
-    notebook = nbformat.from_dict(filled)
+    notebook = nbformat.reads(json.dumps(filled), as_version=4)
     NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(NOTEBOOKS)}}).execute()
     printed = [o["text"] for c in notebook.cells for o in c.get("outputs", []) if o.get("name") == "stdout"]
     assert sum(": correct, in all of" in text for text in printed) == len(names(number))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from rlhf_lab import advantages, losses
-from rlhf_lab.evaluation import wilson_interval
+from rlhf_lab.evaluation import expected_calibration_error, wilson_interval
 from rlhf_lab.exercises import find
 from rlhf_lab.exercises.comparing import difference
 from rlhf_lab.exercises.framework import Case
@@ -46,6 +46,7 @@ PACKAGE = {
     "cohens_kappa": lambda first, second, labels: torch.tensor(cohen_kappa(first.tolist(), second.tolist())),
     "bradley_terry_loss": losses.bradley_terry_loss,
     "ranking_to_pairs": pairs_of_ranking,
+    "expected_calibration_error": lambda p, y, bins: torch.tensor(expected_calibration_error(p, y, bins)),
     "reinforce_with_baseline": reinforce,
     "rloo_advantages": in_groups(advantages.leave_one_out),
     "kl_estimators": lambda p, q: (advantages.kl_k1(p, q), advantages.kl_k2(p, q), advantages.kl_k3(p, q)),
