@@ -119,7 +119,9 @@ def answers_by_rater(
 ) -> dict[str, dict[str, Any]]:
     """{item_id: {rater_id: answer}}, to be compared by the coefficients below; the first answer where repeated.
 
-    Comparisons give the winner's id, "tie" or "both_bad"; scores that of `axis`; labels whether `tag` was given.
+    Comparisons give "first" or "second", whichever candidate won wherever it stood, "tie" or "both_bad"; scores that
+    of `axis`; labels whether `tag` was given. (Not the winner's id: what chance would bring is counted over all
+    items, so they must share their answers.)
     FeedbackError for rankings and edits, and where axis or tag is missing.
     """
     table: dict[str, dict[str, Any]] = {}
@@ -127,7 +129,8 @@ def answers_by_rater(
         if repeat_number(record.item_id) > 1:
             continue
         if record.kind == "compare":
-            answer = record.winner
+            ids = [candidate.id for candidate in record.candidates]
+            answer = record.winner if record.winner in VERDICTS else ("first", "second")[ids.index(record.winner)]
         elif record.kind == "score" and axis is not None:
             answer = record.value.get(axis)
         elif record.kind == "label" and tag is not None:
