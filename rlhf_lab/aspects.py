@@ -13,6 +13,7 @@ it finds out where: the reward then rises and the text does not get better. Coun
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import torch
@@ -91,15 +92,25 @@ def repeated_share(rollout: Rollout, n: int = 5) -> Tensor:
     return torch.tensor(shares, device=rollout.completion_ids.device)
 
 
+def slips(rollout: Rollout, probability: float = 5e-4) -> Tensor:
+    """How many tokens of a completion its writer itself had found next to impossible, (B,).
+
+    A model that samples draws such a token now and then, and mostly it is where a sentence breaks.
+    """
+    return ((rollout.log_probs < math.log(probability)) & rollout.completion_mask).sum(1)
+
+
 class AspectReward:
     """A reward function for the policy gradient: weights on aspects, mean 0 and variance 1 on reference samples.
 
     The scale matters, because the KL penalty is set against it; the zero does not, because preferences know
-    none. One thing is taken for granted of every reader: nobody likes to read the same words twice. The starting
-    model hardly ever repeats itself, so no rating would tell, and a policy that is paid for glad words finds out.
+    none. Two things are taken for granted of every reader: nobody likes to read the same words twice, or a sentence
+    that breaks off. The starting model seldom does either, so few ratings would tell, and a policy that is paid for
+    glad words, or for many, finds out.
     """
 
     DISLIKE_OF_REPETITION = 10.0  # what a text loses that only repeats itself, in standard deviations
+    DISLIKE_OF_SLIPS = 2.0  # what a text loses for each slip, in standard deviations
     ENOUGH = 2.0  # rewards level off there, in standard deviations: what is far beyond all rated texts is a guess
 
     def __init__(self, reader: AspectReader, posterior: PreferencePosterior, reference: Rollout):
@@ -117,7 +128,8 @@ class AspectReward:
     def __call__(self, rollout: Rollout) -> Tensor:
         """Rewards (B,), never above ENOUGH."""
         reward = (self.reader(rollout) @ self.weights - self.mean) / self.sd
-        return self.ENOUGH * torch.tanh(reward / self.ENOUGH) - self.DISLIKE_OF_REPETITION * repeated_share(rollout)
+        liked = self.ENOUGH * torch.tanh(reward / self.ENOUGH)
+        return liked - self.DISLIKE_OF_REPETITION * repeated_share(rollout) - self.DISLIKE_OF_SLIPS * slips(rollout)
 
 
 def _ridge(x: Tensor, y: Tensor, strength: float) -> Tensor:

@@ -27,7 +27,7 @@ LONGEST_REVIEW = 80  # tokens; a review is cut there
 ASPECTS = ("tone", "politeness", "specificity", "length", "food", "weather", "people", "animals")
 # How the policy is trained: under a minute on two idle cores.
 TRAINING = PolicyGradientConfig(
-    steps=32, batch_size=64, max_new_tokens=LONGEST_REVIEW, learning_rate=8e-4, kl_coefficient=0.2, samples_shown=1
+    steps=48, batch_size=64, max_new_tokens=LONGEST_REVIEW, learning_rate=6e-4, kl_coefficient=0.2, samples_shown=1
 )
 # lam = 1: the reward comes at the end, and the first tokens, which decide what a review is about, need their share.
 # A second pass over the same samples would take longer than it brings.

@@ -46,9 +46,9 @@ class PretrainConfig:
     batch_size: int = 32  # documents a step
     learning_rate: float = 3e-3  # at its highest; Muon takes 8e-3
     muon: bool = False  # Muon instead of AdamW for the matrices of the blocks
-    temperature: float = 0.52  # the finished model's logits are divided by this, for good: see `sharpen`
+    temperature: float = 0.65  # the finished model's logits are divided by this, for good: see `sharpen`
     held_out_documents: int = 256  # of each kind, for the held-out loss
-    quality_prompts: int = 500  # held-out prompts of each kind for the quality report
+    quality_prompts: int = 700  # held-out prompts of each kind for the quality report
     # Share of each kind among the training documents; reviews are the longest and the most varied
     mixture: tuple[tuple[str, float], ...] = (
         ("review", 0.4),
@@ -129,15 +129,12 @@ def pretrain(
     if not result.history:
         raise RuntimeError(result.stopped or "Interrupted before the first step; nothing was written.")
     held_out_loss_of = evaluate()
-    sharpen(model, config.temperature)
     report("measuring how well it writes")
-    quality = measure_quality(
-        model,
-        tokenizer,
-        {kind: load_prompts("heldout", kind)[: config.quality_prompts] for kind in KINDS},
-        {d.completion for d in [*documents, *load_corpus("train")]},
-        seed=seed,
-    )
+    prompts = {kind: load_prompts("heldout", kind)[: config.quality_prompts] for kind in KINDS}
+    written = {d.completion for d in [*documents, *load_corpus("train")]}
+    before = measure_quality(model, tokenizer, prompts, written, seed=seed)
+    sharpen(model, config.temperature)
+    quality = measure_quality(model, tokenizer, prompts, written, seed=seed)
     summary = {
         "command": command_for(config, seed, steps),
         "seed": seed,
@@ -149,6 +146,7 @@ def pretrain(
         "threads": torch.get_num_threads(),
         "parameters": sum(p.numel() for p in model.parameters()),
         "held_out_loss": {k: round(v, 4) for k, v in held_out_loss_of.items()},
+        "well_formed_before_sharpening": {kind: q["well_formed"] for kind, q in before.items()},
         "quality": quality,
         "config": asdict(config),
         "versions": {"torch": torch.__version__, "transformers": transformers.__version__},

@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=None, help="folder with training.json (default: data/tiny)")
-    parser.add_argument("--prompts", type=int, default=500, help="held-out prompts of each kind")
+    parser.add_argument("--prompts", type=int, default=700, help="held-out prompts of each kind")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--show", type=int, default=0, help="print so many samples of each kind")
     options = parser.parse_args(arguments)

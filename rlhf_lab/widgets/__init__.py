@@ -1,16 +1,26 @@
 """What the learner touches in a notebook: rating panels, quizzes, and a table of progress.
 
-They show and send; `rlhf_lab.feedback` and `rlhf_lab.exercises` decide.
+They show and send; `rlhf_lab.feedback` and `rlhf_lab.exercises` decide. The panels need no torch, so what does
+(exercises are checked with it) is imported when it is asked for.
 """
+
+from importlib import import_module
+from typing import Any
 
 from rlhf_lab.widgets.compare import CompareWidget
 from rlhf_lab.widgets.edit import EditWidget
 from rlhf_lab.widgets.label import LabelWidget
-from rlhf_lab.widgets.progress import ProgressPanel
-from rlhf_lab.widgets.quiz import Option, Quiz
 from rlhf_lab.widgets.rank import RankWidget
 from rlhf_lab.widgets.score import ScoreWidget
+
+_LATER = {"Option": "quiz", "ProgressPanel": "progress", "Quiz": "quiz"}
 
 __all__ = [
     "CompareWidget", "EditWidget", "LabelWidget", "Option", "ProgressPanel", "Quiz", "RankWidget", "ScoreWidget",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)

@@ -1,12 +1,13 @@
 """Reading aspects off tokens: right on what can be read, indifferent to padding, to the prompt and to the batch."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from rlhf_lab.aspects import SHRINK, AspectReader, AspectReward, repeated_share, text_features
+from rlhf_lab.aspects import SHRINK, AspectReader, AspectReward, repeated_share, slips, text_features
 from rlhf_lab.few_ratings import PreferencePosterior
 from rlhf_lab.models import train_tokenizer
 from rlhf_lab.sampling import Rollout
@@ -62,6 +63,16 @@ def test_repetition_is_the_share_of_runs_that_stood_before(world):
     texts = [" the goose ate a warm plum", " goose goose goose goose goose", " hat"]
     shares = repeated_share(Rollout.from_texts(tokenizer, ["Review:"] * 3, texts, ended=False), n=3)
     assert shares.tolist() == pytest.approx([0.0, 2 / 3, 0.0])
+
+
+def test_slips_are_real_tokens_that_their_writer_found_next_to_impossible(world):
+    tokenizer, _ = world
+    rollout = Rollout.from_texts(tokenizer, ["Review:"] * 2, [" the goose ate a plum", " it rained"])
+    assert slips(rollout).tolist() == [0, 0]  # given texts: nobody drew them
+    log_probs = torch.full_like(rollout.log_probs, -1.0)
+    log_probs[0, :2], log_probs[1, -1] = math.log(1e-4), -50.0  # the last one is padding
+    assert slips(replace(rollout, log_probs=log_probs)).tolist() == [2, 0]
+    assert slips(replace(rollout, log_probs=log_probs), probability=1e-5).tolist() == [0, 0]
 
 
 def test_reward_follows_the_weights_and_is_standardised(world):
