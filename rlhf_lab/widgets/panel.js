@@ -36,7 +36,6 @@ function ratingPanel({ model, el }, makeBody) {
     tabIndex: -1,
     attributes: { role: "group", "aria-label": frame.question },
   });
-  root.dataset.lmSuppressShortcuts = "true"; // JupyterLab would take `b` for "insert a cell below"
   root.style.setProperty("--rlhf-text-lines", frame.text_lines);
   root.style.setProperty("--rlhf-prompt-lines", frame.prompt_lines);
 
@@ -293,13 +292,7 @@ function ratingPanel({ model, el }, makeBody) {
     if (event.movementX || event.movementY) root.classList.remove("rlhf-still");
   });
 
-  // Saving the notebook is the one shortcut of JupyterLab that goes on working inside the panel.
-  window.addEventListener("keydown", (event) => {
-    if (!root.contains(event.target)) return;
-    const saves = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "s";
-    if (saves) delete root.dataset.lmSuppressShortcuts;
-    else root.dataset.lmSuppressShortcuts = "true";
-  }, { capture: true, signal });
+  keepKeys(root, signal);
 
   const sizes = new ResizeObserver(() => root.querySelectorAll(".rlhf-text").forEach((box) => box.measure()));
   sizes.observe(root);

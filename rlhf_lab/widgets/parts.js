@@ -114,3 +114,17 @@ function flash(node) {
   void node.offsetWidth; // start the animation again
   node.classList.add("rlhf-flash");
 }
+
+// Keeps keys that are pressed inside `root` from JupyterLab, which would take `b` for "insert a cell below". Only the one
+// that saves the notebook goes on working. JupyterLab looks for the mark on the focused element as well as above it.
+function keepKeys(root, signal) {
+  root.dataset.lmSuppressShortcuts = "true";
+  window.addEventListener("keydown", (event) => {
+    if (!root.contains(event.target)) return;
+    const saves = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "s";
+    for (const node of [root, event.target]) {
+      if (saves) delete node.dataset.lmSuppressShortcuts;
+      else node.dataset.lmSuppressShortcuts = "true";
+    }
+  }, { capture: true, signal });
+}

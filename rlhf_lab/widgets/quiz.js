@@ -56,16 +56,7 @@ function quiz({ model, el }) {
     event.preventDefault();
     if (!event.repeat) row.choose();
   });
-  // Saving the notebook goes on working inside. JupyterLab looks at the element with the focus before it looks around
-  // it, so that one has to bear the mark, too.
-  window.addEventListener("keydown", (event) => {
-    if (!root.contains(event.target)) return;
-    const saves = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "s";
-    for (const node of [root, event.target]) {
-      if (saves) delete node.dataset.lmSuppressShortcuts;
-      else node.dataset.lmSuppressShortcuts = "true";
-    }
-  }, { capture: true, signal: ending.signal });
+  keepKeys(root, ending.signal);
 
   const onReply = (reply) => { if (reply?.type === "reply") trouble.textContent = reply.alert; };
   model.on("msg:custom", onReply);

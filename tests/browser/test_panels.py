@@ -111,6 +111,10 @@ def test_no_key_reaches_the_notebook(case, lab, panel, before):
     panel.locator(".rlhf-title").click()
     for key in ("y", "m", "z", "v", "o", "Shift+M", "Escape", "ArrowDown", "Control+Shift+Minus"):
         lab.page.keyboard.press(key)
+    panel.get_by_role("button", name="Undo").focus()  # JupyterLab asks the focused element first
+    for key in ("c", "v", "d", "d", "o", "y", "m"):
+        lab.page.keyboard.press(key)
+    assert lab.page.evaluate(kinds) == cells
     lab.press_key("n", panel)
     for key in ("a", "b", "d", "d", "x", "Shift+Enter", "n"):
         lab.page.keyboard.press(key)
