@@ -13,6 +13,7 @@ last column says what writing one record to this disk takes by itself: on a busy
 """
 
 import argparse
+import math
 import shutil
 import statistics
 import sys
@@ -125,7 +126,7 @@ def main() -> int:
                     continue
                 times, write = measure(lab, case, chosen.answers, chosen.records)
                 times.sort()
-                middle, late = statistics.median(times), times[min(len(times) - 1, round(0.95 * len(times)))]
+                middle, late = statistics.median(times), times[math.ceil(0.95 * len(times)) - 1]
                 print(f"| {case.kind:<7} | {middle:6.0f} | {late:5.0f} | {times[-1]:7.0f} | {write:9.1f} |", flush=True)
                 if middle >= LIMIT:
                     slow.append(case.kind)
