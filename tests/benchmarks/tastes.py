@@ -5,10 +5,11 @@ that the panel drives, with random mistakes; then the notebook's own reward mode
 judges, blind and on held-out prompts, the trained model against the starting model. The judge is the taste
 itself, without its mistakes.
 
-    python tests/benchmarks/tastes.py                         every taste, three seeds, about a quarter of an hour
+    python tests/benchmarks/tastes.py                         every taste, three seeds, about half an hour
     python tests/benchmarks/tastes.py --tastes food --seeds 1
+    python tests/benchmarks/tastes.py --from a.json b.json    the table of runs that were kept with --runs
 
-Writes the table that notebook 00 and the README show, data/results/tastes.json, with --write.
+With --write the table goes where notebook 00 and the README show it.
 """
 
 import argparse
@@ -23,7 +24,7 @@ import torch
 from rlhf_lab.evaluation import WinRate, win_rate_by
 from rlhf_lab.feedback import FeedbackStore, RatingSession, rate_with
 from rlhf_lab.models import load_language_model
-from rlhf_lab.paths import data_dir
+from rlhf_lab.paths import REPOSITORY, data_dir
 from rlhf_lab.sampling import sample
 from rlhf_lab.whole_loop import LONGEST_REVIEW, WholeLoop, fit_reader, fit_reward, improve, write_questions
 from rlhf_lab.world import TASTES, SimulatedRater, load_prompts, well_formed
@@ -71,6 +72,7 @@ def play(taste_name: str, seed: int) -> dict:
         "words": statistics.mean(len(text.split()) for text in after.texts),
         "seconds_preparing": round(prepared, 1),
         "seconds_training": round(trained, 1),
+        "threads": torch.get_num_threads(),
         "weights": {name: round(float(w), 2) for name, w in zip(reader.names, posterior.weights()[0], strict=True)},
         "samples": after.texts[:3],
     }
@@ -99,11 +101,38 @@ def summarise(runs: list[dict]) -> dict:
         "answers": runs[0]["answers"],
         "comparisons": COMPARISONS * len({run["seed"] for run in runs}),
         "seeds": len({run["seed"] for run in runs}),
-        "threads": torch.get_num_threads(),
+        "threads": runs[0].get("threads", torch.get_num_threads()),
         "mean_win_rate": round(statistics.mean(row["win_rate"] for row in rows), 4),
         "slowest_training": max(run["seconds_training"] for run in runs),
         "tastes": rows,
     }
+
+
+def write(table: dict) -> None:
+    """Put the table into data/results/tastes.json and into the README, between its two marks."""
+    target = data_dir() / "results" / "tastes.json"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+    lines = [
+        f"| taste | prefers the trained model | 95 % interval | each of {table['seeds']} seeds | well-formed |",
+        "|---|---|---|---|---|",
+    ]
+    for row in table["tastes"]:
+        low, high = row["interval"]
+        seeds = ", ".join(f"{share:.0%}" for share in row["by_seed"])
+        lines.append(
+            f"| {row['taste']} | {row['win_rate']:.0%} | {low:.0%} to {high:.0%} | {seeds} | {row['well_formed']:.0%} |"
+        )
+    lines += [
+        "",
+        f"On average {table['mean_win_rate']:.0%}, {table['comparisons']} comparisons for each taste, after"
+        f" {table['slowest_training']:.0f} seconds of training or less on {table['threads']}"
+        f" core{'s' * (table['threads'] != 1)}.",
+    ]
+    readme = REPOSITORY / "README.md"
+    start, end = "<!-- taste table -->\n", "<!-- end of the taste table -->"
+    before, rest = readme.read_text(encoding="utf-8").split(start)
+    readme.write_text(before + start + "\n".join(lines) + "\n" + end + rest.split(end)[1], encoding="utf-8")
 
 
 def _generator(seed: int, stream: int) -> torch.Generator:
@@ -117,9 +146,11 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--write", action="store_true", help="replace data/results/tastes.json")
     parser.add_argument("--runs", type=Path, help="also keep every run, with samples, in this file")
+    parser.add_argument("--from", dest="kept", nargs="*", type=Path, default=[], help="run nothing, take these runs")
     options = parser.parse_args()
-    runs = []
-    for seed in range(options.first_seed, options.first_seed + options.seeds):
+    runs = [run for file in options.kept for run in json.loads(file.read_text())]
+    runs.sort(key=lambda run: (run["seed"], list(TASTES).index(run["taste"])))
+    for seed in range(options.first_seed, options.first_seed + options.seeds if not runs else 0):
         for taste in options.tastes:
             run = play(taste, seed)
             runs.append(run)
@@ -137,9 +168,7 @@ def main() -> None:
     for row in table["tastes"]:
         print(f"{row['taste']:>12} {row['win_rate']:.0%} {row['interval']} {row['by_seed']} {row['well_formed']:.0%}")
     if options.write:
-        target = data_dir() / "results" / "tastes.json"
-        target.parent.mkdir(exist_ok=True)
-        target.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+        write(table)
 
 
 if __name__ == "__main__":
