@@ -10,8 +10,8 @@ from rlhf_lab.paths import REPOSITORY
 BY_NOTEBOOK: dict[str, tuple[str, ...]] = {
     "00": ("bradley_terry_probability", "kl_of_completion"),
     "01": ("shifted_cross_entropy", "prompt_mask", "perplexity", "share_ended", "left_padding_positions"),
-    "02": ("cohens_kappa",),
-    "03": ("bradley_terry_loss", "last_token_index", "ranking_to_pairs"),
+    "02": ("canonical_winners", "ranking_to_pairs", "split_by_prompt", "cohens_kappa"),
+    "03": ("bradley_terry_loss", "last_token_index"),
     "04": ("expected_calibration_error",),
     "05": ("best_of_n_estimate",),
     "06": ("reinforce_with_baseline", "rloo_advantages"),

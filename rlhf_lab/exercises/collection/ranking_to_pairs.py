@@ -1,4 +1,4 @@
-"""Exercise of notebook 03: what a ranking says, as pairs."""
+"""Exercise of notebook 02: what a ranking says, as pairs."""
 
 from itertools import pairwise
 

@@ -1,5 +1,8 @@
 """Where the package has the function of an exercise, the two are equal: what is learned is what is used."""
 
+from collections import Counter
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -9,9 +12,32 @@ from rlhf_lab.exercises import find
 from rlhf_lab.exercises.comparing import difference
 from rlhf_lab.exercises.framework import Case
 from rlhf_lab.exercises.running import Outcome, run_reference
-from rlhf_lab.feedback import Record, preference_pairs
+from rlhf_lab.feedback import Record, preference_pairs, split_by_group
 from rlhf_lab.feedback.agreement import cohen_kappa
+from rlhf_lab.feedback.raters import compare_value
 from rlhf_lab.feedback.records import Candidate
+
+
+def winners_of_answers(clicked, order):
+    """The winners in the answers that the package makes of what was said about a screen."""
+    winners = []
+    for click, texts in zip(clicked.tolist(), order.tolist(), strict=True):
+        screen = SimpleNamespace(options=[SimpleNamespace(id=text) for text in texts])
+        winners.append(compare_value(screen, ("left", "right", "tie")[click])["winner"])
+    return torch.tensor([2 if winner == "tie" else winner for winner in winners])
+
+
+def split_of_groups(prompt_ids, shuffled, test_share):
+    """The package's split. It shuffles by itself, so prompts are given the groups that it takes in this order."""
+    count = len(shuffled)
+    groups = [SimpleNamespace(group=f"group {i}") for i in range(count)]
+    tests = (split_by_group(groups, size / count)[1] for size in range(1, count))
+    in_tests = Counter(example.group for test in tests for example in test)
+    taken = sorted((example.group for example in groups), key=lambda group: -in_tests[group])
+    named = dict(zip(shuffled.tolist(), taken, strict=True))
+    pairs = [SimpleNamespace(group=named[prompt], row=row) for row, prompt in enumerate(prompt_ids.tolist())]
+    test = {pair.row for pair in split_by_group(pairs, test_share)[1]}
+    return torch.tensor([pair.row in test for pair in pairs])
 
 
 def pairs_of_ranking(ranking):
@@ -43,9 +69,11 @@ def in_groups(function):
 PACKAGE = {
     "kl_of_completion": kl_of_completion,
     "shifted_cross_entropy": losses.language_model_loss,
+    "canonical_winners": winners_of_answers,
+    "ranking_to_pairs": pairs_of_ranking,
+    "split_by_prompt": split_of_groups,
     "cohens_kappa": lambda first, second, labels: torch.tensor(cohen_kappa(first.tolist(), second.tolist())),
     "bradley_terry_loss": losses.bradley_terry_loss,
-    "ranking_to_pairs": pairs_of_ranking,
     "expected_calibration_error": lambda p, y, bins: torch.tensor(expected_calibration_error(p, y, bins)),
     "reinforce_with_baseline": reinforce,
     "rloo_advantages": in_groups(advantages.leave_one_out),
