@@ -22,7 +22,7 @@ from rlhf_lab.training.algorithms import Algorithm, ClippedRatio, GeneralisedAdv
 from rlhf_lab.training.policy_gradient import PolicyGradientConfig, PolicyResult, train_policy
 from rlhf_lab.world import SCORERS, decent, load_corpus, load_prompts
 
-LONGEST_REVIEW = 80  # tokens; a review is cut there
+LONGEST_REVIEW = 96  # tokens; a review is cut there
 # What the reward model may find a person to care about. Each is a reading of the text, not a judgement of it.
 ASPECTS = ("tone", "politeness", "specificity", "length", "food", "weather", "people", "animals")
 # How the policy is trained: under a minute on two idle cores.
