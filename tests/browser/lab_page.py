@@ -210,7 +210,8 @@ class Lab:
     def _evaluate(self, function: str, timeout: float) -> None:
         """Run an asynchronous function on the page, but no longer than `timeout` seconds."""
         result = self.page.evaluate(
-            f"""() => Promise.race([
+            # Kept on the window, or the browser may collect the promise while we wait for it.
+            f"""() => window.awaited = Promise.race([
                 Promise.resolve(({function})()).then(() => 'done'),
                 new Promise(resolve => setTimeout(() => resolve('late'), {timeout * 1000})),
             ])"""
