@@ -6,7 +6,6 @@ programs and newer versions left alone), but never in the way: learning goes on 
 """
 
 import json
-import random
 import sqlite3
 import time
 import uuid
@@ -17,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
+from rlhf_lab.databases import is_damaged, is_locked, patiently
 from rlhf_lab.paths import home_dir
 
 _SCHEMA = """
@@ -101,16 +101,15 @@ class ProgressStore:
         deadline = time.monotonic() + self.wait_seconds
         try:
             with closing(sqlite3.connect(self.path, timeout=0, isolation_level=None)) as connection:
-                _patiently(connection, "PRAGMA synchronous = FULL", deadline)
-                _patiently(connection, begin, deadline)
+                patiently(connection, "PRAGMA synchronous = FULL", deadline)
+                patiently(connection, begin, deadline)
                 self._make_ready(connection)
                 yield connection  # closing without COMMIT takes everything back
-                _patiently(connection, "COMMIT", deadline)
+                patiently(connection, "COMMIT", deadline)
         except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            if is_locked(error):
                 raise ProgressError("another program keeps progress.sqlite locked; close it.") from error
-            if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+            if is_damaged(error):
                 raise ProgressError("progress.sqlite is damaged; move it away to start an empty one.") from error
             raise ProgressError(_unusable(error)) from error
         except (OSError, ValueError) as error:  # ValueError: a line that is not JSON
@@ -167,16 +166,3 @@ def fold(events: list[Event]) -> dict[str, State]:
 
 def _unusable(reason: Exception) -> str:
     return f"progress.sqlite cannot be used ({reason}). Is its folder there, and may it be written to?"
-
-
-def _patiently(connection: sqlite3.Connection, statement: str, deadline: float) -> None:
-    """Execute a statement, again and again while the file is locked, until the deadline."""
-    while True:
-        try:
-            connection.execute(statement).fetchone()
-            return
-        except sqlite3.OperationalError as error:
-            is_locked = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-            if not is_locked or time.monotonic() >= deadline:
-                raise
-        time.sleep(random.uniform(0.0003, 0.003))

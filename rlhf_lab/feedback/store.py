@@ -6,7 +6,6 @@ once. A widget's callback runs in whatever thread the kernel likes, so a connect
 A write takes about a millisecond.
 """
 
-import random
 import sqlite3
 import threading
 import time
@@ -14,8 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from rlhf_lab.databases import is_damaged, is_locked, patiently
 from rlhf_lab.feedback.errors import ConflictError, RecordError, StoreBusyError, StoreError
 from rlhf_lab.feedback.records import Record
 from rlhf_lab.paths import home_dir
@@ -127,17 +127,17 @@ class FeedbackStore:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(self.path, timeout=0, isolation_level=None)) as connection:
                 # journal_mode is SQLite's default, DELETE: one file, and a journal beside it during a write.
-                _patiently(connection, "PRAGMA synchronous = FULL", deadline)
-                _patiently(connection, "BEGIN IMMEDIATE" if write else "BEGIN", deadline)
-                version = _patiently(connection, "PRAGMA user_version", deadline)
-                application = _patiently(connection, "PRAGMA application_id", deadline)
+                patiently(connection, "PRAGMA synchronous = FULL", deadline)
+                patiently(connection, "BEGIN IMMEDIATE" if write else "BEGIN", deadline)
+                version = patiently(connection, "PRAGMA user_version", deadline)
+                application = patiently(connection, "PRAGMA application_id", deadline)
                 if (version, application) != (self.schema_version, self.application_id):
                     if not write:
                         connection.execute("ROLLBACK")
-                        _patiently(connection, "BEGIN IMMEDIATE", deadline)
+                        patiently(connection, "BEGIN IMMEDIATE", deadline)
                     self._make_ready(connection)
                 yield connection  # closing without COMMIT takes everything back
-                _patiently(connection, "COMMIT", deadline)
+                patiently(connection, "COMMIT", deadline)
         except sqlite3.Error as error:
             raise self._explain(error) from error
         except OSError as error:
@@ -186,11 +186,9 @@ class FeedbackStore:
 
     def _explain(self, error: sqlite3.Error) -> StoreError:
         """Our exception for SQLite's, with what to do."""
-        code = getattr(error, "sqlite_errorcode", None)
-        primary = code & 0xFF if code is not None else None
-        if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        if is_locked(error):
             return StoreBusyError(self._busy_message())
-        if primary in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+        if is_damaged(error):
             return StoreError(
                 f"{self.path} is not a feedback database, or is damaged ({error}). Move it away to start with an"
                 " empty one, or put a backup in its place."
@@ -213,20 +211,3 @@ class FeedbackStore:
 def _last(connection: sqlite3.Connection, task_id: str, rater_id: str) -> int:
     query = "SELECT coalesce(max(seq), 0) FROM events WHERE task_id = ? AND rater_id = ?"
     return connection.execute(query, (task_id, rater_id)).fetchone()[0]
-
-
-def _patiently(connection: sqlite3.Connection, statement: str, deadline: float) -> Any:
-    """Execute a statement, again and again while the file is locked, until the deadline; gives the first value.
-
-    SQLite's own waiting sleeps longer and longer, so that one of several busy writers can be passed over for
-    seconds. Short random pauses give everybody the same chance.
-    """
-    while True:
-        try:
-            row = connection.execute(statement).fetchone()
-            return row[0] if row else None
-        except sqlite3.OperationalError as error:
-            is_locked = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-            if not is_locked or time.monotonic() >= deadline:
-                raise
-        time.sleep(random.uniform(0.0003, 0.003))

@@ -165,9 +165,9 @@ class ClippedRatio:
     average: Average = token_mean
 
     def __call__(self, experience: Experience, log_probs: Tensor) -> tuple[Tensor, Metrics]:
-        old = experience.rollout.log_probs
-        loss = clipped_surrogate(probability_ratio(log_probs, old), experience.advantages, self.low, self.high)
-        return loss, _clip_metrics(experience, probability_ratio(log_probs, old), self.low, self.high)
+        ratio = probability_ratio(log_probs, experience.rollout.log_probs)
+        loss = clipped_surrogate(ratio, experience.advantages, self.low, self.high)
+        return loss, _clip_metrics(experience, ratio, self.low, self.high)
 
 
 @dataclass(frozen=True)
