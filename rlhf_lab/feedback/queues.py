@@ -103,12 +103,10 @@ class MixedQueue:
             raise FeedbackError("gold_rate asks for gold items, and there are none. Pass some as `gold`.")
         total = len(queue) / (1 - gold_rate - repeat_rate)
         golds = min(round(gold_rate * total), len(self.gold))
+        if golds < round(gold_rate * total):  # fewer questions in all, so fewer repeats
+            total = (len(queue) + golds) / (1 - repeat_rate)
         repeats = min(round(repeat_rate * total), len(queue))
-        # At first come questions only, until one can be repeated; then all sorts, shuffled.
-        head = min(gap + 1, len(queue)) if repeats else 0
-        rest = ["new"] * (len(queue) - head) + ["gold"] * golds + ["repeat"] * repeats
-        random.Random(f"{seed}").shuffle(rest)
-        self._plan = ["new"] * head + rest
+        self._plan = _feasible_plan(len(queue), golds, repeats, gap, seed)
 
     def __len__(self) -> int:
         return len(self._plan)
@@ -154,3 +152,37 @@ class MixedQueue:
         if not ripe:
             return None
         return repeat_of(random.Random(f"{self.seed}\x1f{len(records)}").choice(ripe).item)
+
+
+def _feasible_plan(count: int, golds: int, repeats: int, gap: int, seed: int) -> list[str]:
+    """What comes when: "new", "gold" or "repeat", such that every repeat finds a question that is old enough.
+
+    At first come questions only, until one can be repeated; then all sorts, shuffled. Where no order does, because
+    the last questions leave too little room behind them, there are fewer repeats.
+    """
+    while True:
+        head = min(gap + 1, count) if repeats else 0
+        for attempt in range(20):
+            rest = ["new"] * (count - head) + ["gold"] * golds + ["repeat"] * repeats
+            random.Random(f"{seed}\x1f{attempt}" if attempt else f"{seed}").shuffle(rest)
+            plan = ["new"] * head + rest
+            if not repeats or _asks_all(plan, gap, seed):
+                return plan
+        repeats -= 1
+
+
+def _asks_all(plan: list[str], gap: int, seed: int) -> bool:
+    """Whether a rater who skips nothing is asked as many questions as planned; goes through `next_item`'s choices."""
+    left = {sort: plan.count(sort) for sort in ("new", "gold", "repeat")}
+    asked: list[bool] = []  # of each question, whether it can be repeated: it is new, and was not repeated yet
+    for planned in plan:
+        ripe = [place for place in range(max(len(asked) - gap, 0)) if asked[place]]
+        open_ = {sort for sort in left if left[sort] and (sort != "repeat" or ripe)}
+        sort = next((s for s in (planned, "new", "gold", "repeat") if s in open_), None)
+        if sort is None:
+            return False
+        if sort == "repeat":
+            asked[random.Random(f"{seed}\x1f{len(asked)}").choice(ripe)] = False
+        left[sort] -= 1
+        asked.append(sort == "new")
+    return True
