@@ -58,7 +58,8 @@ def fit_head(
     weights = example_weights(examples, len(reward_model.names), draw_seed(generator) if bootstrap else None)
 
     mean, deviation = features.mean(0), features.std(0, correction=0)
-    useful = deviation > 1e-6 * deviation.max()
+    # The same text read in another batch differs in the last bits, and those teach nothing.
+    useful = deviation > max(1e-6 * float(deviation.max()), 1e-4 * float(features.square().mean().sqrt()))
     if not bool(useful.any()):
         raise ValueError("All texts look the same to the trunk: their features do not differ. Is every text the same?")
     x = ((features - mean) / deviation)[:, useful]  # (T, F)
