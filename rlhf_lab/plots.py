@@ -51,7 +51,8 @@ class LiveChart:
     """A callback for the training loops: draws chosen metrics as the run goes, under a progress bar.
 
     metrics: axis title -> metric name, or several names. Redraws at most every `seconds`, so that drawing
-    costs the training little. `finish` draws the last state; the loops need not know about it, so use the
+    costs the training little. Where a record has a "feed" (heading -> texts, from the loop's `evaluate`), the newest one
+    stands below the figure. `finish` draws the last state; the loops need not know about it, so use the
     chart as a context manager: `with LiveChart(...) as chart: train(..., callback=chart)`. An interrupt
     leaves the figure with everything up to then.
     """
@@ -68,7 +69,7 @@ class LiveChart:
         self.total, self.seconds, self.x, self.smooth = total, seconds, x, smooth
         self.history: list[Mapping] = []
         self.started = time.perf_counter()
-        self.drawn, self.handle = 0.0, None
+        self.drawn, self.handle, self.feed = 0.0, None, None
 
     def __enter__(self) -> LiveChart:
         return self
@@ -103,7 +104,18 @@ class LiveChart:
             self.handle = display(figure, display_id=True)
         else:
             self.handle.update(figure)
+        self._show_feed()
         self.drawn = time.perf_counter()
+
+    def _show_feed(self) -> None:
+        fed = next((record for record in reversed(self.history) if record.get("feed")), None)
+        if fed is None:
+            return
+        content = _table(fed["feed"], f"What is written at {self.x} {fed[self.x]:.0f}, to the same prompts each time.")
+        if self.feed is None:
+            self.feed = display(content, raw=True, display_id=True)
+        else:
+            self.feed.update(content, raw=True)
 
     def _line(self, axis, steps: np.ndarray, values: np.ndarray, label: str) -> None:
         if self.smooth and len(values) > 2 * self.smooth:
@@ -129,6 +141,10 @@ class LiveChart:
 
 def side_by_side(columns: Mapping[str, Sequence], caption: str = "") -> None:
     """Show texts in a table, one column a heading. Every cell is escaped: model text is never HTML."""
+    display(_table(columns, caption), raw=True)
+
+
+def _table(columns: Mapping[str, Sequence], caption: str) -> dict[str, str]:
     rows = list(zip(*columns.values(), strict=True))
     head = "".join(f"<th style='text-align:left'>{html.escape(str(title))}</th>" for title in columns)
     cell = "<td style='text-align:left;vertical-align:top;max-width:26em;white-space:pre-wrap'>{}</td>"
@@ -138,7 +154,7 @@ def side_by_side(columns: Mapping[str, Sequence], caption: str = "") -> None:
     note = f"<caption style='text-align:left'>{html.escape(caption)}</caption>" if caption else ""
     plain = "\n\n".join("\n".join(f"{t}: {str(v).strip()}" for t, v in zip(columns, row, strict=True)) for row in rows)
     table = f"<table>{note}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    display({"text/html": table, "text/plain": plain}, raw=True)
+    return {"text/html": table, "text/plain": plain}
 
 
 def show_tokens(tokens: Sequence[str], marked: Sequence[bool] | None = None, caption: str = "") -> None:
@@ -158,6 +174,34 @@ def show_tokens(tokens: Sequence[str], marked: Sequence[bool] | None = None, cap
     page = f"<div style='line-height:2.1;font-family:monospace'>{note}{'<wbr>'.join(boxes)}</div>"
     plain = "|".join(f"[{token}]" if mark else token for token, mark in zip(drawn, marked, strict=True))
     display({"text/html": page, "text/plain": f"{caption}\n{plain}".strip()}, raw=True)
+
+
+def show_token_values(tokens: Sequence[str], values: Mapping[str, Sequence[float]], caption: str = "") -> None:
+    """Heat maps of numbers that belong to tokens: a row of boxes for each name, the number above each token.
+
+    Blue is above zero and orange below, the stronger the farther from zero, on a scale of each row's own; the number
+    stands there for those who cannot tell the colours. Raises ValueError unless there is one number a token.
+    """
+    rows = {name: [float(value) for value in row] for name, row in values.items()}
+    drawn = [token.replace(" ", "·").replace("\n", "↵") for token in tokens]
+    box = (
+        "<span style='display:inline-block;border:1px solid rgba(128,128,128,.35);padding:0 4px;margin:1px;"
+        "text-align:center;background:rgba({},{:.2f})'><small>{}</small><br>{}</span>"
+    )
+    page, plain = [], [caption] if caption else []
+    for name, row in rows.items():
+        if len(row) != len(tokens):
+            raise ValueError(f"{name!r} has {len(row)} numbers for {len(tokens)} tokens.")
+        largest = max((abs(value) for value in row), default=0.0) or 1.0
+        boxes = [
+            box.format("0,114,178" if value >= 0 else "213,94,0", 0.75 * abs(value) / largest, f"{value:+.2f}", text)
+            for value, text in zip(row, map(html.escape, drawn), strict=True)
+        ]
+        page.append(f"<div><b>{html.escape(name)}</b></div><div>{'<wbr>'.join(boxes)}</div>")
+        plain.append(f"{name}: " + " ".join(f"{t}({v:+.2f})" for t, v in zip(drawn, row, strict=True)))
+    note = f"<div>{html.escape(caption)}</div>" if caption else ""
+    style = "line-height:1.25;font-family:monospace;white-space:pre-wrap"
+    display({"text/html": f"<div style='{style}'>{note}{''.join(page)}</div>", "text/plain": "\n".join(plain)}, raw=True)
 
 
 def weights_figure(names: Sequence[str], mean: np.ndarray, deviation: np.ndarray, title: str) -> Figure:

@@ -13,10 +13,11 @@ from rlhf_lab.widgets.label import LabelWidget
 from rlhf_lab.widgets.rank import RankWidget
 from rlhf_lab.widgets.score import ScoreWidget
 
-_LATER = {"Option": "quiz", "ProgressPanel": "progress", "Quiz": "quiz"}
+_LATER = {"Option": "quiz", "explore": "sliders", "ProgressPanel": "progress", "Quiz": "quiz"}
 
 __all__ = [
     "CompareWidget", "EditWidget", "LabelWidget", "Option", "ProgressPanel", "Quiz", "RankWidget", "ScoreWidget",
+    "explore",
 ]  # fmt: skip
 
 

@@ -33,6 +33,8 @@ ALLOWED = {
     | {"world", "feedback", "tokens", "models", "reward_models", "sampling", "losses", "reward_losses", "advantages"}
     | {"evaluation"},
     "whole_loop": {"world", "feedback", "few_ratings", "aspects", "models", "sampling", "training"},
+    "shared_task": LOWEST
+    | {"world", "feedback", "models", "reward_models", "sampling", "advantages", "evaluation", "training"},
     "plots": {"feedback", "evaluation"},
     "exercises": LOWEST,
     "widgets": LOWEST | {"feedback", "exercises"},

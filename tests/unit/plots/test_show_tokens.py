@@ -34,3 +34,16 @@ def test_token_text_is_never_html(shown):
 def test_one_mark_a_token():
     with pytest.raises(ValueError):
         plots.show_tokens(["A", " fox"], [True])
+
+
+def test_numbers_stand_above_their_tokens_in_both_forms(shown):
+    plots.show_token_values(["A", " <b>"], {"reward": [0.5, -1.0], "KL": [0.0, 0.0]}, caption="Two rows")
+    assert shown[0]["text/plain"] == "Two rows\nreward: A(+0.50) ·<b>(-1.00)\nKL: A(+0.00) ·<b>(+0.00)"
+    page = shown[0]["text/html"]
+    assert "<b>" not in page.replace("<b>reward</b>", "").replace("<b>KL</b>", "") and "·&lt;b&gt;" in page
+    assert "213,94,0,0.75" in page  # the farthest from zero has the strongest colour, orange below zero
+
+
+def test_a_number_for_each_token(shown):
+    with pytest.raises(ValueError, match="'KL' has 1 numbers for 2 tokens"):
+        plots.show_token_values(["A", "B"], {"KL": [1.0]})
