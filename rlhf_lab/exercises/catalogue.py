@@ -17,7 +17,7 @@ BY_NOTEBOOK: dict[str, tuple[str, ...]] = {
     "06": ("reinforce_with_baseline", "rloo_advantages"),
     "07": ("kl_estimators",),
     "08": ("per_token_rewards", "gae", "masked_whitening", "clipped_policy_loss", "clipped_value_loss"),
-    "09": ("group_relative_advantages",),
+    "09": ("group_relative_advantages", "token_loss_weights", "clip_higher_objective", "sequence_ratio"),
     "10": ("dpo_loss", "ipo_loss"),
     "13": ("win_rate_interval",),
 }

@@ -66,6 +66,7 @@ def in_groups(function):
     return lambda rewards: function(rewards.flatten(), rewards.shape[1]).reshape(rewards.shape)
 
 
+AVERAGES = (advantages.completion_mean, advantages.token_mean, advantages.completion_sum)  # GRPO, DAPO, Dr. GRPO
 PACKAGE = {
     "kl_of_completion": kl_of_completion,
     "shifted_cross_entropy": losses.language_model_loss,
@@ -84,6 +85,9 @@ PACKAGE = {
     "clipped_policy_loss": losses.ppo_policy_loss,
     "clipped_value_loss": losses.ppo_value_loss,
     "group_relative_advantages": in_groups(advantages.group_relative),
+    "token_loss_weights": lambda mask: tuple(average(mask) for average in AVERAGES),
+    "clip_higher_objective": lambda *inputs: -losses.clipped_surrogate(*inputs),
+    "sequence_ratio": lambda *inputs: losses.completion_ratio(*inputs).squeeze(1),
 }
 
 
