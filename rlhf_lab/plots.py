@@ -94,7 +94,7 @@ class LiveChart:
                 points = [(m[self.x], m[name]) for m in self.history if m.get(name) is not None]
                 if points:
                     steps, values = np.array(points, float).T
-                    self._line(axis, steps, values, name.replace("_", " "))
+                    _draw_line(axis, steps, values, name.replace("_", " "), self.smooth)
             axis.set_title(title)
             axis.set_xlabel(self.x)
             if len(names) > 1 and axis.lines:  # nothing may have been measured yet
@@ -117,17 +117,6 @@ class LiveChart:
         else:
             self.feed.update(content, raw=True)
 
-    def _line(self, axis, steps: np.ndarray, values: np.ndarray, label: str) -> None:
-        if self.smooth and len(values) > 2 * self.smooth:
-            (line,) = axis.plot(steps, values, alpha=0.25, linewidth=1)
-            kernel = np.ones(self.smooth) / self.smooth
-            axis.plot(
-                steps[self.smooth - 1 :], np.convolve(values, kernel, "valid"), color=line.get_color(), label=label
-            )
-        else:
-            few = len(values) <= 15  # such as what is measured only now and then: show where the points are
-            axis.plot(steps, values, label=label, marker="o" if few else None, markersize=4)
-
     def _progress(self) -> str:
         done = self.history[-1][self.x]
         elapsed = time.perf_counter() - self.started
@@ -137,6 +126,47 @@ class LiveChart:
         bar = "█" * round(24 * share) + "░" * (24 - round(24 * share))
         left = f", {elapsed * (1 - share) / share:.0f} s left" if 0 < share < 1 else ""
         return f"{bar} {self.x} {done:.0f} of {self.total}, {elapsed:.0f} s{left}"
+
+
+def _draw_line(
+    axis, xs: np.ndarray, values: np.ndarray, label: str, smooth: int = 0, colour: str | None = None
+) -> None:
+    """A line of values (N,); with smooth, their running mean over so many points, and the values themselves pale."""
+    if smooth and len(values) > 2 * smooth:
+        (line,) = axis.plot(xs, values, alpha=0.25, linewidth=1, color=colour)
+        means = np.convolve(values, np.ones(smooth) / smooth, "valid")
+        axis.plot(xs[smooth - 1 :], means, color=line.get_color(), label=label)
+    else:
+        few = len(values) <= 15  # such as what is measured only now and then: show where the points are
+        axis.plot(xs, values, label=label, color=colour, marker="o" if few else None, markersize=4)
+
+
+def runs_figure(
+    histories: Mapping[str, Sequence[Mapping]], metrics: Mapping[str, str], x: str = "step", smooth: int = 0
+) -> Figure:
+    """Several runs in one figure: a panel for each metric, and in it a line for each run. Show it with `show`.
+
+    histories: name of the run -> its records, such as `result.history`. metrics: axis title -> metric name. x: what
+    runs along the axis: "step", "seconds" or another metric, such as "kl". smooth: draw running means over so many
+    points, and the points themselves pale. A run has the same colour in all panels. Records without the metric are
+    passed over (what is evaluated now and then has few); ValueError where no run has it at all.
+    """
+    figure, axes = new_figure(columns=len(metrics), width=min(4.0 * len(metrics) + 0.6, 11), height=3.0)
+    for axis, (title, name) in zip(np.atleast_1d(axes), metrics.items(), strict=True):
+        for number, (run, history) in enumerate(histories.items()):
+            points = [(r[x], r[name]) for r in history if r.get(x) is not None and r.get(name) is not None]
+            if points:
+                _draw_line(axis, *np.array(points, float).T, run, smooth, COLOURS[number % len(COLOURS)])
+        if not axis.lines:
+            known = sorted({key for history in histories.values() for record in history for key in record})
+            raise ValueError(f"No run has recorded {name!r} together with {x!r}. Recorded are: {', '.join(known)}.")
+        axis.set_title(title)
+        axis.set_xlabel(x)
+    lines = [line for axis in np.atleast_1d(axes) for line in axis.lines if not line.get_label().startswith("_")]
+    handles = {line.get_label(): line for line in lines}  # a run is named once, wherever it was drawn
+    named = [run for run in histories if run in handles]
+    np.atleast_1d(axes)[0].legend([handles[run] for run in named], named)
+    return figure
 
 
 def side_by_side(columns: Mapping[str, Sequence], caption: str = "") -> None:
@@ -167,9 +197,7 @@ def show_tokens(tokens: Sequence[str], marked: Sequence[bool] | None = None, cap
     drawn = [token.replace(" ", "·").replace("\n", "↵") for token in tokens]
     box = "<span style='border:1px solid rgba(128,128,128,.45);padding:1px 3px;margin:1px;white-space:pre{}'>{}</span>"
     shade = ";background:rgba(0,114,178,.22);border-bottom:3px solid #0072B2"
-    boxes = [
-        box.format(shade if mark else "", html.escape(token)) for token, mark in zip(drawn, marked, strict=True)
-    ]
+    boxes = [box.format(shade if mark else "", html.escape(token)) for token, mark in zip(drawn, marked, strict=True)]
     note = f"<div>{html.escape(caption)}</div>" if caption else ""
     page = f"<div style='line-height:2.1;font-family:monospace'>{note}{'<wbr>'.join(boxes)}</div>"
     plain = "|".join(f"[{token}]" if mark else token for token, mark in zip(drawn, marked, strict=True))
@@ -201,7 +229,9 @@ def show_token_values(tokens: Sequence[str], values: Mapping[str, Sequence[float
         plain.append(f"{name}: " + " ".join(f"{t}({v:+.2f})" for t, v in zip(drawn, row, strict=True)))
     note = f"<div>{html.escape(caption)}</div>" if caption else ""
     style = "line-height:1.25;font-family:monospace;white-space:pre-wrap"
-    display({"text/html": f"<div style='{style}'>{note}{''.join(page)}</div>", "text/plain": "\n".join(plain)}, raw=True)
+    display(
+        {"text/html": f"<div style='{style}'>{note}{''.join(page)}</div>", "text/plain": "\n".join(plain)}, raw=True
+    )
 
 
 def weights_figure(names: Sequence[str], mean: np.ndarray, deviation: np.ndarray, title: str) -> Figure:
