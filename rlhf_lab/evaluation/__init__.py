@@ -1,6 +1,7 @@
 """Did it get better, and is the reward model right? Shares and errors, each with how far it may be trusted."""
 
 from rlhf_lab.evaluation.estimates import Estimate, bootstrap, learning_curve, paired_difference
+from rlhf_lab.evaluation.probes import PROBES, Edit, Probe, changes, edits_of, position_effect, probe_effect
 from rlhf_lab.evaluation.rewards import (
     Bin,
     accuracy_ceiling,
@@ -25,8 +26,11 @@ from rlhf_lab.evaluation.wins import (
 )
 
 __all__ = [
+    "PROBES",
     "Bin",
+    "Edit",
     "Estimate",
+    "Probe",
     "WinRate",
     "accuracy_ceiling",
     "blind_items",
@@ -35,13 +39,17 @@ __all__ = [
     "brier_score",
     "calibration_error_floor",
     "calibration_error_interval",
+    "changes",
     "confidence_and_correct",
+    "edits_of",
     "ensemble_disagreement",
     "expected_calibration_error",
     "fit_temperature",
     "learning_curve",
     "pair_accuracy",
     "paired_difference",
+    "position_effect",
+    "probe_effect",
     "reliability_bins",
     "wilson_interval",
     "win_rate",

@@ -22,7 +22,7 @@ from rlhf_lab.training.reward_examples import (
     scored_texts,
     tokenise,
 )
-from rlhf_lab.training.reward_head import fit_head
+from rlhf_lab.training.reward_head import fit_head, fit_pairs
 from rlhf_lab.training.reward_model import RewardModelConfig, evaluate_reward_model, train_reward_model
 from rlhf_lab.training.reward_objectives import (
     LLAMA_2_MARGINS,
@@ -316,6 +316,17 @@ def test_the_prior_keeps_the_head_small(fresh, tokenizer):
         assert fit.gradient < 1e-5 and scores.isfinite().all()
         spreads.append(scores.std().item())
     assert spreads[0] < spreads[1] < spreads[2]
+
+
+def test_a_fit_to_texts_and_one_to_their_features_agree(fresh, tokenizer):
+    model = fresh()
+    pairs = [c for c in comparisons(60) if hasattr(c, "chosen")][:24]
+    features = model.features_of([text for texts in tokenise(model, tokenizer, pairs) for text in texts]).double()
+    fit_head(model, tokenizer, pairs, prior_deviation=1.5)
+    deviation = features.std(0, correction=0)
+    useful = deviation > 1e-3 * deviation.max()
+    fit = fit_pairs(((features[::2] - features[1::2]) / deviation)[:, useful], prior_deviation=1.5)
+    assert torch.allclose(fit.weight, (model.head.weight.double()[0] * deviation)[useful], atol=1e-4)
 
 
 def test_a_fit_equals_ridge_regression_in_closed_form(fresh, tokenizer):
