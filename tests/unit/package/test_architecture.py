@@ -32,9 +32,11 @@ ALLOWED = {
     "training": LOWEST
     | {"world", "feedback", "tokens", "models", "reward_models", "sampling", "losses", "reward_losses", "advantages"}
     | {"evaluation"},
+    "enumerable": {"sampling", "training"},
     "whole_loop": {"world", "feedback", "few_ratings", "aspects", "models", "sampling", "training"},
     "shared_task": LOWEST
     | {"world", "feedback", "models", "reward_models", "sampling", "advantages", "evaluation", "training"},
+    "bug_hunt": {"models", "sampling", "losses", "advantages", "training"},
     "plots": {"feedback", "evaluation"},
     "exercises": LOWEST,
     "widgets": LOWEST | {"feedback", "exercises"},
