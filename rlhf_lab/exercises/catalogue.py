@@ -12,9 +12,21 @@ BY_NOTEBOOK: dict[str, tuple[str, ...]] = {
     "01": ("shifted_cross_entropy", "prompt_mask", "perplexity", "share_ended", "left_padding_positions"),
     "02": ("canonical_winners", "ranking_to_pairs", "split_by_prompt", "cohens_kappa"),
     "03": ("bradley_terry_loss", "last_token_index"),
-    "04": ("expected_calibration_error",),
+    "04": (
+        "accuracy_ceiling",
+        "expected_calibration_error",
+        "temperature_scaled_loss",
+        "cautious_reward",
+        "pair_information",
+    ),  # fmt: skip
     "05": ("best_of_n_estimate",),
-    "06": ("reinforce_with_baseline", "rloo_advantages"),
+    "06": (
+        "softmax_policy_gradient",
+        "reinforce_estimate",
+        "optimal_baseline",
+        "reinforce_with_baseline",
+        "rloo_advantages",
+    ),
     "07": ("kl_estimators",),
     "08": ("per_token_rewards", "gae", "masked_whitening", "clipped_policy_loss", "clipped_value_loss"),
     "09": ("group_relative_advantages", "token_loss_weights", "clip_higher_objective", "sequence_ratio"),
