@@ -11,14 +11,16 @@ BY_NOTEBOOK: dict[str, tuple[str, ...]] = {
     "00": ("bradley_terry_probability", "kl_of_completion"),
     "01": ("shifted_cross_entropy", "prompt_mask", "perplexity", "share_ended", "left_padding_positions"),
     "02": ("canonical_winners", "ranking_to_pairs", "split_by_prompt", "cohens_kappa"),
-    "03": ("bradley_terry_loss", "last_token_index"),
+    "03": (
+        "bradley_terry_loss", "last_token_index", "plackett_luce_loss", "rao_kupper_probabilities", "normalised_head",
+    ),
     "04": (
         "accuracy_ceiling",
         "expected_calibration_error",
         "temperature_scaled_loss",
         "cautious_reward",
         "pair_information",
-    ),  # fmt: skip
+    ),
     "05": ("best_of_n_estimate",),
     "06": (
         "softmax_policy_gradient",

@@ -49,7 +49,7 @@ def d_optimal(fit: PairFit, pool: Tensor, labelled: Tensor, count: int, generato
     p = torch.sigmoid(pool @ fit.weight)
     x = pool * (p * (1 - p)).sqrt()[:, None]  # (P, F)
     spread = x @ fit.covariance  # (P, F)
-    gain = (spread * x).sum(1)  # (P,)
+    gain = pair_information(pool, fit.weight, fit.covariance)  # (P,)
     chosen: list[int] = []
     for _ in range(count):
         row = int(gain.argmax())
@@ -60,6 +60,12 @@ def d_optimal(fit: PairFit, pool: Tensor, labelled: Tensor, count: int, generato
         gain = (gain - shared**2).clamp(min=0)
         gain[chosen] = -1.0
     return chosen
+
+
+def pair_information(differences: Tensor, weight: Tensor, covariance: Tensor) -> Tensor:
+    """p (1 - p) x' S x (N,) of differences x (N, F): by what an answer adds to the information about the weight."""
+    p = torch.sigmoid(differences @ weight)
+    return p * (1 - p) * ((differences @ covariance) * differences).sum(1)
 
 
 CHOICES: dict[str, Choice] = {each.__name__: each for each in (random, uncertain, disagreement, d_optimal)}

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from rlhf_lab import advantages, losses
+from rlhf_lab import advantages, losses, reward_losses
+from rlhf_lab.evaluation import accuracy_ceiling as ceiling_of
 from rlhf_lab.evaluation import expected_calibration_error, wilson_interval
 from rlhf_lab.exercises import find
 from rlhf_lab.exercises.comparing import difference
@@ -16,6 +17,8 @@ from rlhf_lab.feedback import Record, preference_pairs, split_by_group
 from rlhf_lab.feedback.agreement import cohen_kappa
 from rlhf_lab.feedback.raters import compare_value
 from rlhf_lab.feedback.records import Candidate
+from rlhf_lab.reward_models import RewardModel, cautious
+from rlhf_lab.training.active_labels import pair_information
 
 
 def winners_of_answers(clicked, order):
@@ -61,6 +64,30 @@ def reinforce(log_probs, mask, rewards, baseline):
     return (terms.masked_fill(~mask, 0.0) * advantages.completion_sum(mask)).sum()
 
 
+def plackett_luce(scores):
+    """The package's loss knows tiers; these rankings have one text in each."""
+    return reward_losses.plackett_luce_losses(scores, torch.arange(scores.shape[1]).expand(scores.shape)).mean()
+
+
+def rao_kupper(reward_a, reward_b, threshold):
+    """The package has minus the logarithms, and softplus of a propensity for a threshold."""
+    tied, propensity = torch.zeros(len(reward_a), dtype=torch.bool), torch.log(torch.expm1(threshold))
+    answers = ((reward_a, reward_b, tied), (reward_a, reward_b, ~tied), (reward_b, reward_a, tied))
+    return torch.stack([(-reward_losses.rao_kupper_losses(*answer, propensity)).exp() for answer in answers], 1)
+
+
+def head_after_normalising(weight, bias, reference):
+    """The head of a reward model, normalised by its own method."""
+    trunk = torch.nn.Module()
+    trunk.config = SimpleNamespace(hidden_size=len(weight))
+    reward_model = RewardModel(trunk)
+    with torch.no_grad():
+        reward_model.head.weight.copy_(weight)
+        reward_model.head.bias.fill_(bias)
+    reward_model.normalise(reference)
+    return reward_model.head.weight[0].detach(), reward_model.head.bias[0].detach()
+
+
 def in_groups(function):
     """A function of returns (P K,) in groups of K as one of (P, K)."""
     return lambda rewards: function(rewards.flatten(), rewards.shape[1]).reshape(rewards.shape)
@@ -75,6 +102,12 @@ PACKAGE = {
     "split_by_prompt": split_of_groups,
     "cohens_kappa": lambda first, second, labels: torch.tensor(cohen_kappa(first.tolist(), second.tolist())),
     "bradley_terry_loss": losses.bradley_terry_loss,
+    "plackett_luce_loss": plackett_luce,
+    "rao_kupper_probabilities": rao_kupper,
+    "normalised_head": head_after_normalising,
+    "accuracy_ceiling": lambda u, t: torch.tensor(ceiling_of(torch.sigmoid((u[:, 0] - u[:, 1]).double() / t))),
+    "cautious_reward": cautious,
+    "pair_information": pair_information,
     "expected_calibration_error": lambda p, y, bins: torch.tensor(expected_calibration_error(p, y, bins)),
     "reinforce_with_baseline": reinforce,
     "rloo_advantages": in_groups(advantages.leave_one_out),

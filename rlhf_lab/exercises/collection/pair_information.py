@@ -1,0 +1,109 @@
+"""Exercise of notebook 04: which pair says most about the weight of a reward model?"""
+
+import torch
+from torch import Tensor
+
+from rlhf_lab.exercises.drawing import normal, size
+from rlhf_lab.exercises.framework import Case, Exercise, mistake
+
+
+def pair_information(differences: Tensor, weight: Tensor, covariance: Tensor) -> Tensor:
+    """How much the answer to each pair would shrink what is uncertain about the weight: p (1 - p) x' S x.
+
+    differences: (N, F), x, the features of the first text less those of the second. weight: (F,), with
+    p = sigmoid(x . weight). covariance: (F, F), S, symmetric: how uncertain the weight is. Returns (N,).
+    """
+    p = torch.sigmoid(differences @ weight)  # (N,)
+    spread = ((differences @ covariance) * differences).sum(1)  # (N,), the variance of x . weight
+    return p * (1 - p) * spread
+
+
+def cases():
+    yield Case("one feature", (torch.tensor([[2.0]]), torch.tensor([0.5]), torch.tensor([[3.0]])))
+    yield Case("an open question and a settled one",
+               (torch.eye(2), torch.tensor([0.0, 3.0]), torch.tensor([[1.0, 0.0], [0.0, 2.0]])))
+    together = torch.tensor([[2.0, 1.5], [1.5, 2.0]])
+    yield Case("features that go together",
+               (torch.tensor([[1.0, 1.0], [1.0, -1.0]]), torch.tensor([0.2, 0.1]), together))
+    yield Case("two texts that are alike", (torch.zeros(2, 2), torch.tensor([1.0, 2.0]), torch.eye(2)))
+
+
+def draw(generator):
+    n, f = size(generator, 2, 6), size(generator, 2, 4)
+    root = normal(generator, f, f)
+    return normal(generator, n, f), normal(generator, f), root @ root.T + 0.1 * torch.eye(f)
+
+
+def _spread(differences, covariance):
+    return ((differences @ covariance) * differences).sum(1)
+
+
+@mistake("You left out p (1 - p).",
+         "How uncertain the model is about the pair's utility is half of it. Where the answer is as good as known (p"
+         " near 0 or 1), it says little about the weight.")
+def spread_only(differences, weight, covariance):
+    return _spread(differences, covariance)
+
+
+@mistake("You left out x' S x.",
+         "p near one half may also mean two texts that are alike, and to ask about those says nothing.")
+def uncertainty_only(differences, weight, covariance):
+    p = torch.sigmoid(differences @ weight)
+    return p * (1 - p)
+
+
+@mistake("You used p in the place of p (1 - p).",
+         "A sure win would say the most. It says the least: one expected it.")
+def p_only(differences, weight, covariance):
+    return torch.sigmoid(differences @ weight) * _spread(differences, covariance)
+
+
+@mistake("You used the diagonal of the covariance only.",
+         "What is uncertain about two weights may go together, or against each other. x' S x has a term for every pair"
+         " of features.")
+def diagonal(differences, weight, covariance):
+    p = torch.sigmoid(differences @ weight)
+    return p * (1 - p) * (differences**2 @ covariance.diagonal())
+
+
+@mistake("You left the covariance out.", "x' x is how far two texts are apart, wherever it was already asked.")
+def no_covariance(differences, weight, covariance):
+    p = torch.sigmoid(differences @ weight)
+    return p * (1 - p) * (differences**2).sum(1)
+
+
+@mistake("You took the standard deviation of the utility, not its variance.",
+         "x' S x is the variance, and what shrinks is in proportion to it.")
+def root(differences, weight, covariance):
+    p = torch.sigmoid(differences @ weight)
+    return p * (1 - p) * _spread(differences, covariance).clamp(min=0).sqrt()
+
+
+@mistake("You used the inverse of the covariance.",
+         "That is the precision, what is *known*. What is uncertain is the covariance itself.")
+def precision(differences, weight, covariance):
+    p = torch.sigmoid(differences @ weight)
+    return p * (1 - p) * _spread(differences, torch.linalg.inv(covariance))
+
+
+EXERCISE = Exercise(
+    reference=pair_information,
+    title="the pair that says most",
+    question="""
+        Which pair should a rater see next? One whose answer is open ($p$ near one half) *and* about which the weight is
+        unsure ($x^\\top S x$ is large, with $S$ its covariance). The product is what one answer adds to what is known.
+        To take the pair with the largest is called D-optimal: $\\det S$ falls by the factor $1 + p(1-p)\\, x^\\top S x$.
+    """,
+    difficulty=3,
+    minutes=12,
+    hints=(
+        "p is a sigmoid of one number for each pair: `differences @ weight`. For x' S x of one pair,"
+        " `x @ covariance @ x`. How can all be done at once?",
+        "`(differences @ covariance) * differences`, summed over the features, is x' S x of each row. Times p (1 - p).",
+    ),
+    cases=cases,
+    draw=draw,
+    mistakes=(
+        spread_only, uncertainty_only, p_only, diagonal, no_covariance, root, precision,
+    ),
+)  # fmt: skip
