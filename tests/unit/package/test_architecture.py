@@ -33,6 +33,7 @@ ALLOWED = {
     | {"world", "feedback", "tokens", "models", "reward_models", "sampling", "losses", "reward_losses", "advantages"}
     | {"evaluation"},
     "enumerable": {"sampling", "training"},
+    "best_of_n": {"feedback", "sampling"},
     "whole_loop": {"world", "feedback", "few_ratings", "aspects", "models", "sampling", "training"},
     "shared_task": LOWEST
     | {"world", "feedback", "models", "reward_models", "sampling", "advantages", "evaluation", "training"},

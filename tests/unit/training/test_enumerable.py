@@ -9,6 +9,7 @@ reference * exp(R / beta) / Z (Rafailov et al. 2023, eq. 4).
 """
 
 import itertools
+import math
 from dataclasses import replace
 
 import pytest
@@ -17,6 +18,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from rlhf_lab.advantages import batch_mean_baseline, kl_k1, kl_k2, kl_k3, no_baseline
+from rlhf_lab.enumerable import Enumerable, climb, closed_form_policy, exact_kl, gradient
 from rlhf_lab.models import clone, new_language_model, tiny_config
 from rlhf_lab.sampling import Rollout, completion_log_probs
 from rlhf_lab.training.algorithms import (
@@ -26,7 +28,6 @@ from rlhf_lab.training.algorithms import (
     REINFORCE,
     RLOO,
     CompletionAdvantage,
-    Experience,
     GeneralisedAdvantage,
     KLInLoss,
     KLInReward,
@@ -35,62 +36,126 @@ from rlhf_lab.training.algorithms import (
 from rlhf_lab.training.policy_gradient import PolicyGradientConfig, train_policy
 
 V, T, GROUP, BATCH, BATCHES, BETA = 5, 3, 4, 40, 250, 0.6
-COMPLETIONS = torch.tensor(list(itertools.product(range(V), repeat=T)))  # (125, 3)
-# Which row of the table holds the logits of each token: one row for each possible beginning.
-ROWS = torch.stack(
-    [torch.zeros(len(COMPLETIONS), dtype=torch.long), 1 + COMPLETIONS[:, 0],
-     1 + V + V * COMPLETIONS[:, 0] + COMPLETIONS[:, 1]], 1
-)  # fmt: skip
+SMALL = Enumerable(V, T)
 DRAWS = torch.Generator().manual_seed(0)
-TABLE = torch.randn(1 + V + V * V, V, generator=DRAWS, dtype=torch.float64)
-REFERENCE = TABLE + 0.7 * torch.randn(TABLE.shape, generator=DRAWS, dtype=torch.float64)
-REWARD = 2.0 + torch.randn(len(COMPLETIONS), generator=DRAWS, dtype=torch.float64)  # far from mean 0 on purpose
+TABLE = SMALL.random_table(DRAWS)
+REFERENCE = TABLE + SMALL.random_table(DRAWS, scale=0.7)
+REWARD = 2.0 + torch.randn(V**T, generator=DRAWS, dtype=torch.float64)  # far from mean 0 on purpose
 
 
-def log_probs_of(table):
-    """(125, 3): of each token of each completion, given what stands before it."""
-    return table.log_softmax(-1)[ROWS].gather(2, COMPLETIONS[..., None]).squeeze(2)
+def expected(objective):
+    """Gradient at the table, (31, 5), of objective(log-probabilities (125, 3), probabilities (125,))."""
+
+    def of_table(table):
+        tokens = SMALL.log_probs(table)
+        return objective(tokens, tokens.sum(1).exp())
+
+    return gradient(of_table, TABLE)
 
 
-def gradient(objective):
-    """Gradient of objective(log-probabilities (125, 3), probabilities (125,)) at the table, (31, 5)."""
-    table = TABLE.clone().requires_grad_(True)
-    tokens = log_probs_of(table)
-    objective(tokens, tokens.sum(1).exp()).backward()
-    return table.grad
-
-
-REWARD_GRADIENT = gradient(lambda tokens, p: (p * REWARD).sum())
-LOG_REFERENCE = log_probs_of(REFERENCE)
-KL_GRADIENT = gradient(lambda tokens, p: (p * (tokens - LOG_REFERENCE).sum(1)).sum())
+REWARD_GRADIENT = gradient(lambda table: SMALL.expected_reward(table, REWARD), TABLE)
+LOG_REFERENCE = SMALL.log_probs(REFERENCE)
+KL_GRADIENT = gradient(lambda table: SMALL.kl(table, REFERENCE), TABLE)
 # Of each token's own KL, at the beginnings as the policy writes them: what a term in the loss can see. It leaves out
 # that a token also decides which beginnings come later, and how much those differ from the reference.
-OWN_KL_GRADIENT = gradient(lambda tokens, p: (p[:, None] * (tokens - LOG_REFERENCE)).detach().mul(tokens).sum())
-OWN_REVERSED_KL_GRADIENT = gradient(
+OWN_KL_GRADIENT = expected(lambda tokens, p: (p[:, None] * (tokens - LOG_REFERENCE)).detach().mul(tokens).sum())
+OWN_REVERSED_KL_GRADIENT = expected(
     lambda tokens, p: (p[:, None] * (1.0 - (LOG_REFERENCE - tokens).exp())).detach().mul(tokens).sum()
 )
 
 
 def estimates(algorithm, seed=1):
     """Gradients of J as the algorithm estimates them in its first update: (BATCHES, 31, 5)."""
-    draws = torch.Generator().manual_seed(seed)
-    log_p = log_probs_of(TABLE)
-    drawn = torch.multinomial(log_p.sum(1).exp(), BATCHES * BATCH, replacement=True, generator=draws)
-    mask = torch.ones(BATCH, T, dtype=torch.bool)
-    result = []
-    for some in drawn.split(BATCH):
-        ids = torch.zeros(BATCH, 1, dtype=torch.long)
-        rollout = Rollout(
-            ["p"] * BATCH, ["c"] * BATCH, ids, ids == 0, COMPLETIONS[some], mask, log_p[some], mask.any(1)
-        )
-        values = torch.zeros(BATCH, T, dtype=torch.float64)
-        experience = Experience(rollout, REWARD[some], LOG_REFERENCE[some], values, GROUP, BETA)
-        minibatch = algorithm.credit(experience).minibatch(torch.arange(BATCH), algorithm.surrogate.average)
-        table = TABLE.clone().requires_grad_(True)
-        loss, _ = algorithm.loss(minibatch, log_probs_of(table)[some], values)
-        loss.backward()
-        result.append(-table.grad)
-    return torch.stack(result)
+    drawn = SMALL.draw(TABLE, BATCHES * BATCH, torch.Generator().manual_seed(seed))
+    batches = [
+        SMALL.sampled_gradient(algorithm, TABLE, REFERENCE, REWARD, BETA, some, GROUP) for some in drawn.split(BATCH)
+    ]
+    return torch.stack(batches)
+
+
+def every_completion_by_hand(table):
+    """Probability of each completion, in a dictionary, multiplied up token by token from the table's rows."""
+    shares = table.softmax(-1).tolist()
+    return {
+        (i, j, k): shares[0][i] * shares[1 + i][j] * shares[1 + V + V * i + j][k]
+        for i, j, k in itertools.product(range(V), repeat=T)
+    }
+
+
+def test_probabilities_are_those_of_the_table():
+    """Worked out by hand: row 0 is the empty beginning, then one row for each first token, then for each pair."""
+    by_hand = every_completion_by_hand(TABLE)
+    log_p = SMALL.log_probs(TABLE).sum(1)
+    for completion, log_probability in zip(SMALL.completions.tolist(), log_p.tolist(), strict=True):
+        assert log_probability == pytest.approx(math.log(by_hand[tuple(completion)]))
+    assert log_p.exp().sum().item() == pytest.approx(1.0) and SMALL.beginnings == len(TABLE) == 31
+
+
+def test_expectations_are_sums_over_all_completions():
+    p, q = every_completion_by_hand(TABLE), every_completion_by_hand(REFERENCE)
+    kl = sum(p[c] * math.log(p[c] / q[c]) for c in p)
+    mean = sum(p[tuple(c)] * r for c, r in zip(SMALL.completions.tolist(), REWARD.tolist(), strict=True))
+    assert SMALL.kl(TABLE, REFERENCE).item() == pytest.approx(kl)
+    assert SMALL.expected_reward(TABLE, REWARD).item() == pytest.approx(mean)
+    assert SMALL.objective(TABLE, REFERENCE, REWARD, BETA).item() == pytest.approx(mean - BETA * kl)
+
+
+def test_gradients_are_slopes():
+    """A small step in each of some directions changes J by as much as the gradient says."""
+    slope = gradient(lambda table: SMALL.objective(table, REFERENCE, REWARD, BETA), TABLE)
+    assert torch.allclose(slope, REWARD_GRADIENT - BETA * KL_GRADIENT)
+    for direction in torch.eye(31 * V, dtype=torch.float64)[::13].reshape(-1, 31, V):
+        up, down = (SMALL.objective(TABLE + h * direction, REFERENCE, REWARD, BETA) for h in (1e-5, -1e-5))
+        assert (slope * direction).sum().item() == pytest.approx((up - down).item() / 2e-5, abs=1e-8)
+
+
+def test_a_table_tells_every_distribution():
+    log_p = torch.randn(V**T, generator=torch.Generator().manual_seed(2), dtype=torch.float64).log_softmax(0)
+    assert torch.allclose(SMALL.log_probs(SMALL.table_of(log_p)).sum(1), log_p)
+    with pytest.raises(ValueError, match="125 completions"):
+        SMALL.table_of(log_p[:-1])
+
+
+def test_draws_follow_the_policy():
+    drawn = SMALL.draw(TABLE, 200_000, torch.Generator().manual_seed(0))
+    p = SMALL.log_probs(TABLE).sum(1).exp()
+    share = torch.bincount(drawn, minlength=V**T) / len(drawn)
+    assert ((share - p).abs() < 5 * (p * (1 - p) / len(drawn)).sqrt() + 1e-9).all()
+
+
+def test_nothing_is_better_than_the_closed_form_optimum():
+    """Not the table that climbing the exact gradient ends at, which is it; nor any that lies nearby."""
+    log_optimum = SMALL.optimum(REFERENCE, REWARD, BETA)
+    best = SMALL.table_of(log_optimum)
+    value = SMALL.objective(best, REFERENCE, REWARD, BETA)
+    # At the optimum J is beta log Z (Rafailov et al. 2023, eq. 4 put into eq. 3).
+    log_z = (SMALL.log_probs(REFERENCE).sum(1) + REWARD / BETA).logsumexp(0)
+    assert value.item() == pytest.approx(BETA * log_z.item())
+    draws = torch.Generator().manual_seed(7)
+    for scale in (0.01, 0.1, 1.0):
+        for _ in range(10):
+            nearby = best + SMALL.random_table(draws, scale)
+            assert SMALL.objective(nearby, REFERENCE, REWARD, BETA) < value
+    climbed = climb(lambda table: SMALL.objective(table, REFERENCE, REWARD, BETA), REFERENCE)
+    assert (SMALL.log_probs(climbed).sum(1) - log_optimum).abs().max() < 0.01
+
+
+@pytest.mark.parametrize(("vocabulary", "length"), [(1, 3), (5, 0), (50, 5)])
+def test_what_cannot_be_counted_is_refused(vocabulary, length):
+    with pytest.raises(ValueError, match="tokens"):
+        Enumerable(vocabulary, length)
+
+
+def test_a_price_of_nothing_has_no_optimum():
+    with pytest.raises(ValueError, match="above zero"):
+        closed_form_policy(torch.zeros(3), torch.ones(3), 0.0)
+
+
+def test_exact_kl():
+    p, q = torch.tensor([0.5, 0.5, 0.0]), torch.tensor([0.25, 0.5, 0.25])
+    logits = torch.stack([p.log() + 3.0, q.log()])  # a constant added to logits changes nothing
+    assert exact_kl(logits, q.log().expand(2, 3)).tolist() == pytest.approx([0.5 * math.log(2), 0.0])
+    assert exact_kl(q.log(), p.log()).item() == math.inf  # what the reference never does costs infinitely much
 
 
 DIRECTIONS = torch.randn(40, TABLE.numel(), generator=DRAWS, dtype=torch.float64) / TABLE.numel() ** 0.5
@@ -189,9 +254,7 @@ def all_completions(prompt_ids, length=3, end=0, pad=1):
     mask = torch.arange(length) < lengths[:, None]
     n = len(rows)
     prompts = torch.tensor([prompt_ids] * n)
-    return Rollout(
-        ["a"] * n, [""] * n, prompts, prompts >= 0, ids, mask, torch.zeros(n, length), (ids == end).any(1)
-    )
+    return Rollout(["a"] * n, [""] * n, prompts, prompts >= 0, ids, mask, torch.zeros(n, length), (ids == end).any(1))
 
 
 def reward_by_table(rollout):
