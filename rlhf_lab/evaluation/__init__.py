@@ -1,6 +1,6 @@
 """Did it get better, and is the reward model right? Shares and errors, each with how far it may be trusted."""
 
-from rlhf_lab.evaluation.estimates import Estimate, bootstrap, learning_curve, paired_difference
+from rlhf_lab.evaluation.estimates import Estimate, bootstrap, learning_curve, over_runs, paired_difference
 from rlhf_lab.evaluation.probes import PROBES, Edit, Probe, changes, edits_of, position_effect, probe_effect
 from rlhf_lab.evaluation.rewards import (
     Bin,
@@ -46,6 +46,7 @@ __all__ = [
     "expected_calibration_error",
     "fit_temperature",
     "learning_curve",
+    "over_runs",
     "pair_accuracy",
     "paired_difference",
     "position_effect",

@@ -59,6 +59,25 @@ def paired_difference(first, second, resamples: int = 1000, confidence: float = 
     return bootstrap(np.mean, first - second, resamples=resamples, confidence=confidence, seed=seed)
 
 
+def over_runs(values, confidence: float = 0.95) -> Estimate:
+    """Mean of what a few runs gave, one value a seed, with Student's t interval (1908).
+
+    Seeds are few, and a bootstrap of five numbers is too sure of itself. That runs scatter about normally is an
+    assumption. One run alone says nothing about the scatter: its interval is infinite.
+    """
+    (values,) = columns_of(values)
+    if len(values) < 2:
+        return Estimate(float(values[0]), -math.inf, math.inf, confidence)
+    freedom = len(values) - 1
+    # t = sqrt(freedom) tan(angle) turns Student's density into cos(angle)^(freedom - 1)
+    angles = np.linspace(0.0, math.pi / 2, 200_001)
+    density = np.cos(angles) ** (freedom - 1)
+    mass = np.concatenate([[0.0], np.cumsum(density[1:] + density[:-1])])
+    quantile = math.sqrt(freedom) * math.tan(np.interp(confidence, mass / mass[-1], angles))
+    half = quantile * values.std(ddof=1) / math.sqrt(len(values))
+    return Estimate(float(values.mean()), float(values.mean() - half), float(values.mean() + half), confidence)
+
+
 def learning_curve(
     measure: Callable[[list], float], examples: Sequence, sizes: Sequence[int], repeats: int = 3, seed: int = 0
 ) -> dict[int, list[float]]:

@@ -7,6 +7,7 @@ reward model is measured alike: on pairs of texts whose chance to be preferred i
 Nobody's seconds were measured for this. They are assumptions, written down in `Pace`, and everybody may put in others.
 """
 
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -101,6 +102,7 @@ def sitting(
 
     The prompts come in random order. Each is asked about once; only when all have had their turn come the completions
     that are left. The answer for which there is not enough time is not given.
+    seconds: infinitely many let the rater go through the whole pool.
     failings: of the `SimulatedRater`, its temperature for example.
     ValueError for an unknown kind, and where the pool is used up before the time is: then it should be larger.
     """
@@ -116,6 +118,8 @@ def sitting(
             return Sitting(kind, examples, answers, used)
         answers, used = answers + 1, used + takes
         examples += _examples(kind, prompt, texts, said)
+    if math.isinf(seconds):
+        return Sitting(kind, examples, answers, used)
     raise ValueError(
         f"The pool of {len(pool)} prompts has no more questions to {kind!r} after {used:.0f} of {seconds:.0f} seconds."
         " Write completions of more prompts."

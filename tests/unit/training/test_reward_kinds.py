@@ -1,5 +1,7 @@
 """Sittings: time is kept, each kind teaches what was said, and the measure knows chances."""
 
+import math
+
 import pytest
 import torch
 
@@ -58,6 +60,11 @@ def test_all_prompts_have_their_turn_before_any_has_a_second(pool):
     found = sitting("score", pool, CHEERFUL, 700, Pace(score=0.0))
     assert len(found.examples) > 40
     assert len({example.prompt for example in found.examples[:40]}) == 40
+
+
+def test_without_a_limit_the_whole_pool_is_asked_about(pool):
+    for kind, answers in (("compare", 80), ("score", 160), ("rank", 40)):
+        assert sitting(kind, pool, CHEERFUL, math.inf).answers == answers
 
 
 def test_what_cannot_be_asked_is_said(pool):
