@@ -21,7 +21,7 @@ BY_NOTEBOOK: dict[str, tuple[str, ...]] = {
         "cautious_reward",
         "pair_information",
     ),
-    "05": ("best_of_n_estimate",),
+    "05": ("best_of_n_estimate", "best_of_n_value", "best_of_n_kl", "best_index_per_prompt"),
     "06": (
         "softmax_policy_gradient",
         "reinforce_estimate",
@@ -29,7 +29,7 @@ BY_NOTEBOOK: dict[str, tuple[str, ...]] = {
         "reinforce_with_baseline",
         "rloo_advantages",
     ),
-    "07": ("kl_estimators",),
+    "07": ("exact_kl", "closed_form_policy", "kl_estimators", "adaptive_kl_step"),
     "08": ("per_token_rewards", "gae", "masked_whitening", "clipped_policy_loss", "clipped_value_loss"),
     "09": ("group_relative_advantages", "token_loss_weights", "clip_higher_objective", "sequence_ratio"),
     "10": ("dpo_loss", "ipo_loss"),
