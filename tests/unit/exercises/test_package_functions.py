@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from rlhf_lab import advantages, losses, reward_losses
+from rlhf_lab import advantages, enumerable, losses, reward_losses
 from rlhf_lab.evaluation import accuracy_ceiling as ceiling_of
 from rlhf_lab.evaluation import expected_calibration_error, wilson_interval
 from rlhf_lab.exercises import find
@@ -112,6 +112,11 @@ PACKAGE = {
     "reinforce_with_baseline": reinforce,
     "rloo_advantages": in_groups(advantages.leave_one_out),
     "kl_estimators": lambda p, q: (advantages.kl_k1(p, q), advantages.kl_k2(p, q), advantages.kl_k3(p, q)),
+    "exact_kl": enumerable.exact_kl,
+    "closed_form_policy": enumerable.closed_form_policy,
+    "adaptive_kl_step": lambda coefficient, kl, target, samples, horizon, clip: (
+        advantages.AdaptiveKL(target, horizon, clip).next(coefficient, kl, samples)
+    ),
     "per_token_rewards": advantages.token_rewards,
     "gae": advantages.gae,
     "masked_whitening": advantages.whiten,
