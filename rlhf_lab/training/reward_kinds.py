@@ -18,11 +18,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rlhf_lab.feedback.pairs import PreferencePair
+from rlhf_lab.advantages import at_least_float32
+from rlhf_lab.feedback.pairs import PreferencePair, TiedPair
 from rlhf_lab.reward_models import RewardModel
 from rlhf_lab.sampling import sample
+from rlhf_lab.tokens import encode_completions, encode_prompts
 from rlhf_lab.training.reward_examples import LabelledText, Ranking, ScoredText
-from rlhf_lab.training.reward_objectives import Labels, Objective, Pairs, Rankings, Scores
+from rlhf_lab.training.reward_objectives import Labels, Objective, Pairs, PairsWithTies, Rankings, Scores
 from rlhf_lab.world import SimulatedRater, Taste
 
 KINDS = ("compare", "score", "rank", "label", "edit")
@@ -76,12 +78,14 @@ class Sitting:
             return Scores.for_examples(self.examples)
         if self.kind == "label":
             return Labels.for_examples(self.examples)
+        if any(isinstance(example, TiedPair) for example in self.examples):
+            return PairsWithTies.for_examples(self.examples)
         return Rankings() if self.kind == "rank" else Pairs()
 
-    def new_model(self, language_model: nn.Module, generator: torch.Generator | None = None) -> RewardModel:
-        """An untrained reward model with the one output that these examples are about."""
-        outputs = {"score": ["overall"], "label": [LIKED]}.get(self.kind, 1)
-        return RewardModel.from_language_model(language_model, generator, outputs)
+    @property
+    def outputs(self) -> int | list[str]:
+        """The one output that a reward model for these examples has."""
+        return {"score": ["overall"], "label": [LIKED]}.get(self.kind, 1)
 
 
 def write_pool(
@@ -151,10 +155,47 @@ def _examples(kind: str, prompt: str, texts: Sequence[str], said: Any) -> list[A
         return [LabelledText(prompt, texts[0], frozenset([LIKED] if said["overall"] else []))]
     if kind == "edit":
         return [PreferencePair(prompt, said, texts[0], prompt)] if said != texts[0] else []
-    if said not in ("left", "right"):
+    side, strength = said if isinstance(said, tuple) else (said, None)
+    if side == "tie":
+        return [TiedPair(prompt, *texts, group=prompt)]
+    if side not in ("left", "right"):
         return []
-    chosen, rejected = texts if said == "left" else reversed(texts)
-    return [PreferencePair(prompt, chosen, rejected, prompt)]
+    chosen, rejected = texts if side == "left" else reversed(texts)
+    return [PreferencePair(prompt, chosen, rejected, prompt, strength)]
+
+
+class ReadOnce(RewardModel):
+    """A reward model whose trunk is never trained, so that it reads every text once only, and remembers.
+
+    Many heads on one trunk, for learning curves and the like, then cost little more than one.
+    """
+
+    def __init__(self, trunk: nn.Module, generator: torch.Generator | None = None, outputs: int | Sequence[str] = 1):
+        super().__init__(trunk, generator, outputs)
+        self.requires_grad_(False)
+        self.readings: dict[tuple[int, ...], Tensor] = {}
+
+    def with_new_head(self, outputs: int | Sequence[str] = 1, generator: torch.Generator | None = None) -> "ReadOnce":
+        """Another head on the same trunk, with the same memory."""
+        other = ReadOnce(self.trunk, generator, outputs).to(self.head.weight.device)
+        other.readings = self.readings
+        return other
+
+    @torch.no_grad()
+    def features_of(self, rows: Sequence[Sequence[int]], piece_tokens: int = 2048) -> Tensor:
+        """As in RewardModel."""
+        rows = [tuple(row) for row in rows]
+        if unread := list(dict.fromkeys(row for row in rows if row not in self.readings)):
+            self.readings.update(zip(unread, super().features_of(unread, piece_tokens), strict=True))
+        return torch.stack([self.readings[row] for row in rows])
+
+    @torch.no_grad()
+    def score_texts(self, tokenizer, prompts: Sequence[str], completions: Sequence[str], piece_tokens: int = 2048):
+        """As in RewardModel."""
+        prompts, completions = encode_prompts(tokenizer, prompts), encode_completions(tokenizer, completions)
+        rows = [prompt + completion for prompt, completion in zip(prompts, completions, strict=True)]
+        scores = at_least_float32(self.head(self.features_of(rows, piece_tokens).to(self.head.weight.dtype)))
+        return scores if len(self.names) > 1 else scores[:, 0]
 
 
 class KnownPairs:

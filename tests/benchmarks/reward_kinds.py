@@ -27,6 +27,7 @@ import torch
 from rlhf_lab.evaluation import learning_curve, over_runs
 from rlhf_lab.models import load_language_model
 from rlhf_lab.paths import data_dir
+from rlhf_lab.reward_models import RewardModel
 from rlhf_lab.training.reward_head import fit_head
 from rlhf_lab.training.reward_kinds import KINDS, KnownPairs, Pace, Sitting, sitting, write_pool
 from rlhf_lab.training.reward_model import RewardModelConfig, train_reward_model
@@ -39,7 +40,7 @@ TRAINING = RewardModelConfig(learning_rate=1e-3, batch_size=16)  # all of the mo
 def trained(language_model, tokenizer, said: Sitting, known: KnownPairs, seed: int) -> tuple[float, float]:
     """Accuracy with the head fitted, and with all of the model trained from there."""
     generator, objective = torch.Generator().manual_seed(seed), said.objective
-    reward_model = said.new_model(language_model, generator)
+    reward_model = RewardModel.from_language_model(language_model, generator, said.outputs)
     fit_head(reward_model, tokenizer, said.examples, objective=objective)
     head = known.measure(reward_model, tokenizer)
     train_reward_model(reward_model, tokenizer, said.examples, TRAINING, objective=objective, generator=generator)

@@ -6,9 +6,12 @@ import pytest
 import torch
 
 from rlhf_lab.evaluation import accuracy_ceiling
+from rlhf_lab.feedback.pairs import TiedPair
 from rlhf_lab.models import new_language_model, tiny_config
+from rlhf_lab.reward_models import RewardModel
 from rlhf_lab.training.reward_head import fit_head
-from rlhf_lab.training.reward_kinds import KINDS, KnownPairs, Pace, new_words, sitting, write_pool
+from rlhf_lab.training.reward_kinds import KINDS, KnownPairs, Pace, ReadOnce, new_words, sitting, write_pool
+from rlhf_lab.training.reward_objectives import Pairs, PairsWithTies
 from rlhf_lab.world import TASTES, SimulatedRater, load_corpus
 
 CHEERFUL = TASTES["cheerful"]
@@ -91,11 +94,34 @@ def test_accuracy_against_chances(pool):
 def test_each_kind_fits_a_reward_model(pool, tokenizer, kind):
     language_model = new_language_model(tiny_config(tokenizer, layers=1, width=32, heads=2), seed=3)
     found = sitting(kind, pool, CHEERFUL, 500, seed=2)
-    reward_model = found.new_model(language_model, torch.Generator().manual_seed(0))
+    reward_model = RewardModel.from_language_model(language_model, torch.Generator().manual_seed(0), found.outputs)
     fit = fit_head(reward_model, tokenizer, found.examples, objective=found.objective)
     assert fit.gradient < 1e-4
     known = KnownPairs(pool[:10], SimulatedRater(CHEERFUL))
     assert 0 < known.measure(reward_model, tokenizer) < 1
+
+
+def test_reading_once_changes_nothing(pool, tokenizer):
+    language_model = new_language_model(tiny_config(tokenizer, layers=1, width=32, heads=2), seed=3)
+    pairs = sitting("compare", pool, CHEERFUL, 500).examples
+    plain = RewardModel.from_language_model(language_model)
+    reader = ReadOnce.from_language_model(language_model)
+    known = KnownPairs(pool[:5], SimulatedRater(CHEERFUL))
+    fit_head(plain, tokenizer, pairs)
+    for judge in (reader, reader.with_new_head()):
+        fit_head(judge, tokenizer, pairs)
+        assert torch.allclose(known.scores(judge, tokenizer), known.scores(plain, tokenizer), atol=1e-3)
+    assert 0 < len(reader.readings) <= 2 * len(pairs) + 20
+    two = reader.with_new_head(["tone", "tact"])
+    assert two.score_texts(tokenizer, ["Review of the inn:"], [" Fine."]).shape == (1, 2)
+
+
+def test_ties_and_strengths_are_kept(pool):
+    found = sitting("compare", pool, CHEERFUL, math.inf, tie_threshold=0.8, strengths=(0.5, 1.5))
+    ties = [example for example in found.examples if isinstance(example, TiedPair)]
+    assert 0 < len(ties) < len(found.examples) and isinstance(found.objective, PairsWithTies)
+    assert {example.strength for example in found.examples if example not in ties} == {2, 3}
+    assert isinstance(sitting("compare", pool, CHEERFUL, 300).objective, Pairs)
 
 
 def test_a_pool_has_different_completions(tokenizer):
