@@ -4,11 +4,11 @@
 log-probability of every sampled token *at the time it was sampled*. `completion_log_probs` computes the same
 numbers again, by another route (whole sequences, padded on the right, with gradients). The two must agree.
 
-Four things make it fast. Keys and values of past tokens are kept in memory that is reserved once, instead
-of being copied into a longer tensor at every token. A token is drawn by inverting the cumulative
-distribution: one random number a row, instead of one for each token of the vocabulary. Rows that have ended
-leave the batch. And log-probabilities are computed from the hidden states of completions only, because
-logits (one number for each token of the vocabulary) are by far the largest tensor.
+Five things make it fast. Keys and values of past tokens are kept in memory that is reserved once, instead of being
+copied into a longer tensor at every token. GPT-2's layers are run by hand (`gpt2_decoding.py`). A token is drawn by
+inverting the cumulative distribution: one random number a row, instead of one for each token of the vocabulary. Rows
+that have ended leave the batch. And log-probabilities are computed from the hidden states of completions only,
+because logits (one number for each token of the vocabulary) are by far the largest tensor.
 """
 
 from collections.abc import Sequence
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers.cache_utils import Cache, DynamicLayer
 
+from rlhf_lab.gpt2_decoding import can_decode, next_hidden
 from rlhf_lab.models import context_length, hidden_states, trunk_and_head
 from rlhf_lab.tokens import (
     decode_completions,
@@ -172,6 +173,25 @@ def draw(probabilities: Tensor, uniform: Tensor) -> Tensor:
     return torch.searchsorted(cumulative, target[:, None], right=True).squeeze(1)
 
 
+def _choose(logits: Tensor, uniform: Tensor, temperature: float, top_k: int, top_p: float) -> tuple[Tensor, Tensor]:
+    """Tokens (b,) drawn from logits (b, V), and their log-probabilities (b,) in the whole distribution.
+
+    One pass of exponentials serves both. log p is taken from the logits, less what the likeliest token's are, and
+    not from p: it is exact even where p is too small for a float.
+    """
+    if temperature not in (0, 1):
+        logits = logits / temperature
+    p = logits.softmax(-1)
+    if temperature == 0:
+        token = logits.argmax(-1)
+    elif top_k or top_p < 1:
+        token = draw(truncate_logits(logits, top_k, top_p).softmax(-1), uniform)
+    else:
+        token = draw(p, uniform)
+    below_likeliest = logits.gather(1, token[:, None]).squeeze(1) - logits.amax(-1)
+    return token, below_likeliest + p.amax(-1).log()
+
+
 @torch.no_grad()
 def sample(
     model: nn.Module,
@@ -233,24 +253,23 @@ def sample(
     positions = (mask.cumsum(1) - 1).clamp(min=0)  # (B, P): they count real tokens only
     check_every = 1 if device.type == "cpu" else 16  # looking at `ended` makes the CPU wait for a GPU
 
+    by_hand = can_decode(trunk)  # GPT-2's single tokens go a quicker way
+    padded = not bool(mask.all())
+
     for t in range(T):
-        state = trunk(
-            input_ids=inputs,
-            attention_mask=attention,
-            position_ids=positions,
-            past_key_values=cache,
-            use_cache=True,
-        ).last_hidden_state[:, -1]  # (b, d)
-        logits = head(state).float()  # (b, V)
-        log_p = torch.log_softmax(logits / (temperature or 1.0), -1)
-        if temperature == 0:
-            token = logits.argmax(-1)
-        elif top_k or top_p < 1:
-            token = draw(truncate_logits(log_p, top_k, top_p).softmax(-1), uniform[alive, t])
+        if by_hand and t > 0:
+            state = next_hidden(trunk, inputs[:, 0], positions[:, 0], cache.layers, attention if padded else None)
         else:
-            token = draw(log_p.exp(), uniform[alive, t])
+            state = trunk(
+                input_ids=inputs,
+                attention_mask=attention,
+                position_ids=positions,
+                past_key_values=cache,
+                use_cache=True,
+            ).last_hidden_state[:, -1]  # (b, d)
+        token, log_p = _choose(head(state).float(), uniform[alive, t], temperature, top_k, top_p)  # (b,) each
         completion[alive, t] = token.masked_fill(ended, tokenizer.pad_token_id)
-        log_probs[alive, t] = log_p.gather(1, token[:, None]).squeeze(1).masked_fill(ended, 0.0)
+        log_probs[alive, t] = log_p.masked_fill(ended, 0.0)
         if keep_hidden:
             hidden[alive, t] = state.masked_fill(ended[:, None], 0.0)
         ends_now = (token == end_id) & ~ended
