@@ -172,12 +172,13 @@ def _backward(
     ratio = implementation.ratio(log_probs, batch.rollout.log_probs)
     policy_loss, value_loss = implementation.losses(ratio, values, batch)
     (policy_loss + VALUE_COEFFICIENT * value_loss).backward()
-    moved = (ratio.detach() - 1.0).masked_fill(~batch.mask, 0.0)  # (B, T)
+    ratio = ratio.detach().masked_fill(~batch.mask, 1.0)
+    moved = ratio - 1.0  # (B, T)
     return {
         "policy_loss": float(policy_loss.detach()),
         "value_loss": float(value_loss.detach()),
         "clip_fraction": float(masked_mean(moved.abs() > CLIP, batch.mask)),
-        "approx_kl": float(masked_mean(moved - torch.log1p(moved), batch.mask)),
+        "approx_kl": float(masked_mean(moved - ratio.log(), batch.mask)),
         "ratio_error": float(moved.abs().max()),
     }
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rlhf_lab.advantages import at_least_float32, gae, masked_mean, token_rewards, whiten
+from rlhf_lab.advantages import gae, masked_mean, token_rewards, whiten
 from rlhf_lab.bug_hunt import checks
 from rlhf_lab.bug_hunt.parts import CLIP, GAMMA, HEALTHY, LAMBDA, Implementation
 from rlhf_lab.losses import clipped_surrogate, ppo_value_loss, probability_ratio
@@ -39,12 +39,6 @@ def states_one_too_far(policy: nn.Module, rollout: Rollout) -> Tensor:
 def recomputed(rollout: Rollout, log_probs: Tensor) -> Tensor:
     """Old log-probabilities from the same function as the new ones. (Nothing wrong with that, if it is right.)"""
     return log_probs
-
-
-def penalise_an_end(rewards: Tensor, ended: Tensor, penalty: float) -> Tensor:
-    """The penalty goes to the wrong half: the two arguments of `where` are swapped."""
-    rewards = at_least_float32(rewards)
-    return torch.where(ended.bool(), rewards - penalty, rewards)
 
 
 def reward_in_last_column(scores: Tensor, kl: Tensor, mask: Tensor, coefficient: float) -> Tensor:
@@ -111,9 +105,9 @@ _WARD = {
         checks.padding_changes_nothing,
     ),
     "D": Patient(
-        "The penalty for a missing end is taken off the completions that did end.",
-        replace(HEALTHY, scores=penalise_an_end),
-        checks.an_end_is_not_punished,
+        "Returns are made from whitened advantages.",
+        replace(HEALTHY, credit=whitened_before_returns),
+        checks.returns_add_up,
     ),
     "E": Patient(
         "Dropout is on while the policy learns.",
@@ -134,11 +128,6 @@ _WARD = {
         "The values in the advantage are not detached: the policy loss trains the value head.",
         replace(HEALTHY, losses=values_attached),
         checks.policy_loss_leaves_values_alone,
-    ),
-    "I": Patient(
-        "Returns are made from whitened advantages.",
-        replace(HEALTHY, credit=whitened_before_returns),
-        checks.returns_add_up,
     ),
 }
 LETTERS = tuple(_WARD)

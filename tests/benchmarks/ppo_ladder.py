@@ -6,7 +6,7 @@ several seeds. It is then measured on held-out prompts: the reward that it was t
 not, and the KL. The hunt trains every patient of `rlhf_lab.bug_hunt`, and a healthy run, and keeps their curves.
 
     python tests/benchmarks/ppo_ladder.py                            both, at full scale: about an hour on one core
-    python tests/benchmarks/ppo_ladder.py --only ladder --seeds 2 --steps 10
+    python tests/benchmarks/ppo_ladder.py --only ladder --seeds 2 --steps 10 --batch-size 32
     python tests/benchmarks/ppo_ladder.py --write                    replace data/results/ppo_ladder.json
 
 With --only, --write replaces that half of the file and leaves the other.
@@ -143,10 +143,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="of the ladder, at most 10")
     parser.add_argument("--hunt-seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=CONFIG.steps)
+    parser.add_argument("--batch-size", type=int, default=CONFIG.batch_size)
     parser.add_argument("--samples", type=int, default=256, help="held-out completions that a rung is measured on")
     parser.add_argument("--write", action="store_true", help="replace data/results/ppo_ladder.json")
     options = parser.parse_args()
-    task, config, found = load_task(own=False), replace(CONFIG, steps=options.steps), {}
+    config = replace(CONFIG, steps=options.steps, batch_size=options.batch_size)
+    task, found = load_task(own=False), {}
     if options.only != "hunt":
         found["ladder"] = ladder(task, options.seeds, config, options.samples)
     if options.only != "ladder":

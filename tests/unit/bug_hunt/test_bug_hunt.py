@@ -64,10 +64,10 @@ def test_the_healthy_one_is_the_ppo_of_the_package(fresh, tokenizer, prompts):
 
 def test_the_loop_learns_and_reports(fresh, tokenizer, prompts):
     heard = []
-    config = replace(CONFIG, steps=20, batch_size=48, learning_rate=1e-2, kl_coefficient=0.0, missing_end_penalty=0.0)
+    config = replace(CONFIG, steps=12, batch_size=32, learning_rate=1e-2, kl_coefficient=0.0, missing_end_penalty=0.0)
     _, history = train(fresh, tokenizer, prompts, config=config, gold=lambda r: -good_tokens(r), callback=heard.append)
-    assert heard == history and [m["step"] for m in history] == list(range(1, 21))
-    assert history[0]["reward"] < 0.45 and history[-1]["reward"] > 0.8
+    assert heard == history and [m["step"] for m in history] == list(range(1, 13))
+    assert history[0]["reward"] < 0.45 and history[-1]["reward"] > 0.6
     assert all(m["gold"] == pytest.approx(-m["reward"]) for m in history)
     assert all(m["first_ratio_error"] < 1e-3 < m["ratio_error"] for m in history)
 
@@ -79,8 +79,8 @@ def test_a_number_that_is_not_finite_ends_the_run(fresh, tokenizer, prompts):
 
 
 def test_there_are_eight_patients_with_a_bug_each():
-    assert "".join(LETTERS) == "ABCDEFGHI"[: len(LETTERS)] and 8 <= len(LETTERS)
-    assert len({diagnosis(letter) for letter in LETTERS}) == len({check_of(letter) for letter in LETTERS}) == len(LETTERS)
+    assert "".join(LETTERS) == "ABCDEFGH"
+    assert len({diagnosis(letter) for letter in LETTERS}) == len({check_of(letter) for letter in LETTERS}) == 8
     for letter in LETTERS:
         changed = [f.name for f in fields(HEALTHY) if getattr(patient(letter), f.name) is not getattr(HEALTHY, f.name)]
         assert changed and (len(changed) == 1 or changed == ["states", "old_log_probs"])
@@ -131,7 +131,7 @@ def test_every_patient_differs_in_its_tensors(model, tokenizer, prompts, letter)
 
 def test_a_patient_can_be_trained(fresh, tokenizer, prompts):
     for letter in LETTERS:
-        _, history = train(fresh, tokenizer, prompts, patient(letter), replace(CONFIG, steps=2))
+        _, history = train(fresh, tokenizer, prompts, patient(letter), replace(CONFIG, steps=2, batch_size=8))
         assert len(history) == 2 and all(math.isfinite(value) for record in history for value in record.values())
 
 
