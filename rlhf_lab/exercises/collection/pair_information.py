@@ -92,7 +92,7 @@ EXERCISE = Exercise(
     question="""
         Which pair should a rater see next? One whose answer is open ($p$ near one half) *and* about which the weight is
         unsure ($x^\\top S x$ is large, with $S$ its covariance). The product is what one answer adds to what is known.
-        To take the pair with the largest is called D-optimal: $\\det S$ falls by the factor $1 + p(1-p)\\, x^\\top S x$.
+        To take the pair with the largest is D-optimal: $\\det S$ falls by the factor $1 + p(1-p)\\, x^\\top S x$.
     """,
     difficulty=3,
     minutes=12,
