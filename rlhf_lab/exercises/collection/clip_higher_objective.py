@@ -8,7 +8,7 @@ from rlhf_lab.exercises.framework import Case, Exercise, mistake
 
 
 def clip_higher_objective(ratio: Tensor, advantages: Tensor, low: float, high: float) -> Tensor:
-    """The clipped objective of each token, with two bounds ("clip-higher": DAPO, Yu et al. 2025, equation 8).
+    """The clipped objective of each token, with two bounds ("clip-higher": DAPO, Yu et al. 2025, section 3.1).
 
     ratio: (N,) new by old probability of each token. advantages: (N,). low, high: how far the ratio may fall below 1,
     and rise above 1, and still be rewarded. Returns (N,), to be *maximised*.

@@ -8,7 +8,7 @@ from rlhf_lab.exercises.framework import Case, Exercise, mistake
 
 
 def sequence_ratio(log_probs: Tensor, old_log_probs: Tensor, mask: Tensor) -> Tensor:
-    """One ratio of new to old probability for a whole completion (GSPO, Zheng et al. 2025, equation 5).
+    """One ratio of new to old probability for a whole completion (GSPO, Zheng et al. 2025, section 4.1).
 
     log_probs, old_log_probs: (B, T), of the sampled tokens under the policy as it is now, and as it was when sampling.
     mask: (B, T) bool, true on real tokens. Returns (B,): the geometric mean of the ratios of a row's real tokens.
