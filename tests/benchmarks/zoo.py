@@ -51,7 +51,7 @@ MEASURED = 256  # held-out completions of the trained policy, and of the startin
 ON_THE_WAY = 128  # held-out completions at each point of a path
 PATH_EVERY = 6  # steps between two points of a path
 SEARCH_SEED = 100  # not one of those that are reported
-SEARCHED = (1e-4, 2e-4, 4e-4)  # learning rates
+SEARCHED = (5e-5, 1e-4, 2e-4, 4e-4)  # learning rates, tried in this order until one goes too far
 KL_ALLOWED = 4.0  # nats from the start, on average, for a rate to be taken
 
 
@@ -288,11 +288,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             write(report(runs, start, searched), options.write)
 
     have = {(run["algorithm"], run["seed"]) for run in runs}
-    tried = {(row["algorithm"], row["learning_rate"]) for row in searched}
     for name in options.algorithms if options.learning_rate is None else ():
-        for rate in [rate for rate in SEARCHED if (name, rate) not in tried]:
-            searched.append(search(task, name, rate, options.steps, options.measured))
-            keep(searched[-1])
+        for rate in SEARCHED:
+            tried = [row for row in searched if (row["algorithm"], row["learning_rate"]) == (name, rate)]
+            if not tried:
+                tried = [search(task, name, rate, options.steps, options.measured)]
+                searched += tried
+                keep(tried[0])
+            if tried[0]["kl"] > KL_ALLOWED:
+                break
     for seed in options.seeds:
         for name in [name for name in options.algorithms if (name, seed) not in have]:
             rate = options.learning_rate or best_rate(searched, name)
