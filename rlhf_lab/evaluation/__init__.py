@@ -1,6 +1,7 @@
 """Did it get better, and is the reward model right? Shares and errors, each with how far it may be trusted."""
 
 from rlhf_lab.evaluation.estimates import Estimate, bootstrap, learning_curve, over_runs, paired_difference
+from rlhf_lab.evaluation.over_optimisation import GoldCurve, fit_gold_curve
 from rlhf_lab.evaluation.probes import PROBES, Edit, Probe, changes, edits_of, position_effect, probe_effect
 from rlhf_lab.evaluation.rewards import (
     Bin,
@@ -30,6 +31,7 @@ __all__ = [
     "Bin",
     "Edit",
     "Estimate",
+    "GoldCurve",
     "Probe",
     "WinRate",
     "accuracy_ceiling",
@@ -44,6 +46,7 @@ __all__ = [
     "edits_of",
     "ensemble_disagreement",
     "expected_calibration_error",
+    "fit_gold_curve",
     "fit_temperature",
     "learning_curve",
     "over_runs",
