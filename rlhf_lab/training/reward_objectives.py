@@ -69,16 +69,8 @@ class Pairs:
     label_smoothing: float = 0.0  # share of answers that are held to be mistakes
 
     def check(self, examples: Sequence[Any], names: Sequence[str], learning: bool = True) -> None:
-        ties = check_pairs(examples, learning)
-        if ties:
-            raise ValueError(
-                f"{ties} of {len(examples)} comparisons are ties, which `Pairs` cannot use. Leave them out, or train"
-                " with `PairsWithTies.for_examples(examples)`."
-            )
-        most = len(self.by_strength)
-        odd = {getattr(pair, "strength", None) for pair in examples} - {None, *range(1, most + 1)}
-        if odd:
-            raise ValueError(f"The strength of a preference is 1 to {most}, or None; got {odd}.")
+        _refuse_ties(examples, check_pairs(examples, learning))
+        _check_strengths(examples, len(self.by_strength))
 
     def losses(self, scores: Tensor, examples: Sequence[Any]) -> Tensor:
         margins = _tensor([self._margin(pair) for pair in examples], scores)[:, None]
@@ -126,6 +118,60 @@ class PairsWithTies(nn.Module):
         difference = (scores[:, 0] - scores[:, 1]).mean(1)[decided]
         share = torch.sigmoid(self.propensity.detach() - math.log(2.0))
         return {"accuracy": accuracy(difference), "difference": _mean(difference), "equals_tie": float(share)}
+
+
+class PairsWithStrength(nn.Module):
+    """Bradley-Terry in which the strength of a preference counts as what it is: a coarse reading of the difference.
+
+    The rater feels r(chosen) - r(rejected) plus logistic noise and says "slightly" up to a first cutpoint, "clearly" up
+    to a second, "much" beyond (a cumulative link model of paired comparisons, Agresti 1992). The cutpoints are
+    learned. All strengths of one side together have Bradley and Terry's probability, so a pair whose strength nobody
+    said fits in with its plain loss.
+    """
+
+    def __init__(self, cutpoints: Tensor):
+        """cutpoints (S - 1,) between S strengths, above zero and strictly rising: where the learning of them starts."""
+        super().__init__()
+        self.register_buffer("gaps", torch.cat([cutpoints[:1], cutpoints.diff()]))
+        self.shift = nn.Parameter(torch.zeros(len(cutpoints)))
+
+    @classmethod
+    def for_examples(cls, examples: Sequence[Any], strengths: int = 3) -> PairsWithStrength:
+        """Starts from the cutpoints that would be right if no text were better than another.
+
+        Raises ValueError where no pair says its strength, or one says more than `strengths`.
+        """
+        _refuse_ties(examples, check_pairs(examples))
+        said = [pair.strength for pair in examples if getattr(pair, "strength", None)]
+        if not said or max(said) > strengths:
+            raise ValueError(
+                f"{len(said)} of {len(examples)} pairs say how strong a preference is, the strongest with"
+                f" {max(said, default=None)}; expected 1 to {strengths}. Without strengths, train with `Pairs()`."
+            )
+        # half an answer is added to each strength; of logistic noise x, P(|x| < c) = tanh(c / 2)
+        counts = [sum(s <= level for s in said) + 0.5 * level for level in range(1, strengths)]
+        shares = [count / (len(said) + 0.5 * strengths) for count in counts]
+        return cls(torch.tensor([2 * math.atanh(share) for share in shares]))
+
+    @property
+    def cutpoints(self) -> Tensor:
+        """(S - 1,), above zero and strictly rising, in units of the reward."""
+        return (self.gaps * (STRIDE * self.shift).exp()).cumsum(0)
+
+    def check(self, examples: Sequence[Any], names: Sequence[str], learning: bool = True) -> None:
+        _refuse_ties(examples, check_pairs(examples, learning))
+        _check_strengths(examples, len(self.gaps) + 1)
+
+    def losses(self, scores: Tensor, examples: Sequence[Any]) -> Tensor:
+        difference, above = scores[:, 0] - scores[:, 1], self.cutpoints.to(scores.device, scores.dtype)
+        scale = torch.cat([-above.flip(0), above.new_zeros(1), above])[None].expand(scores.shape[2], -1)
+        said = [getattr(pair, "strength", None) or 0 for pair in examples]
+        levels = torch.tensor([len(above) + s if s else -1 for s in said], device=scores.device)[:, None]
+        plain = pair_losses(scores[:, 0], scores[:, 1]) * (levels < 0)
+        return plain + ordinal_losses(difference, levels.expand_as(difference), scale)
+
+    def metrics(self, scores: Tensor, examples: Sequence[Any]) -> dict[str, float]:
+        return Pairs().metrics(scores, examples)
 
 
 def accuracy(difference: Tensor) -> float:
@@ -280,6 +326,23 @@ class Labels:
 
     def _present(self, scores: Tensor, examples: Sequence[LabelledText]) -> Tensor:
         return _tensor([[float(tag in example.tags) for tag in self.tags] for example in examples], scores)
+
+
+# --- Checks of pairs ---------------------------------------------------------------------------------
+
+
+def _refuse_ties(examples: Sequence[Any], ties: int) -> None:
+    if ties:
+        raise ValueError(
+            f"{ties} of {len(examples)} comparisons are ties, which `Pairs` cannot use. Leave them out, or train"
+            " with `PairsWithTies.for_examples(examples)`."
+        )
+
+
+def _check_strengths(examples: Sequence[Any], most: int) -> None:
+    odd = {getattr(pair, "strength", None) for pair in examples} - {None, *range(1, most + 1)}
+    if odd:
+        raise ValueError(f"The strength of a preference is 1 to {most}, or None; got {odd}.")
 
 
 # --- Numbers -----------------------------------------------------------------------------------------
