@@ -25,9 +25,9 @@ from rlhf_lab.shared_task import LONGEST, Task, load_task
 from rlhf_lab.training.algorithms import RLOO
 from rlhf_lab.training.policy_gradient import PolicyGradientConfig, train_policy
 
-BETAS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.5)
+BETAS = (0.0, 0.03, 0.1, 0.2, 0.5, 1.0)
 SETTINGS = PolicyGradientConfig(
-    steps=40, batch_size=64, samples_per_prompt=4, max_new_tokens=LONGEST, learning_rate=6e-4, kl_limit=200.0
+    steps=40, batch_size=64, samples_per_prompt=4, max_new_tokens=LONGEST, learning_rate=6e-4, kl_limit=1000.0
 )
 MEASURED = 256  # completions on held-out prompts
 
