@@ -52,7 +52,7 @@ ON_THE_WAY = 128  # held-out completions at each point of a path
 PATH_EVERY = 6  # steps between two points of a path
 SEARCH_SEED = 100  # not one of those that are reported
 SEARCHED = (5e-5, 1e-4, 2e-4, 4e-4)  # learning rates, tried in this order until one goes too far
-KL_ALLOWED = 4.0  # nats from the start, on average, for a rate to be taken
+KL_ALLOWED = 3.0  # nats from the start, on average, for a rate to be taken
 
 
 @dataclass(frozen=True)
