@@ -302,6 +302,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             rate = options.learning_rate or best_rate(searched, name)
             runs.append(play(task, name, rate, seed, options.steps, options.measured))
             keep(runs[-1])
+    if options.write:  # where nothing was left to do, too
+        write(report(runs, start, searched), options.write)
     for row in summarise(runs, start):
         gained = Estimate(**row["gain"])
         print(f"{row['algorithm']:>12}: gold {gained}: {gained.verdict}; KL {row['kl']:.1f}")
