@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from rlhf_lab.reward_models import RewardModel
 from rlhf_lab.tokens import pad_right, pieces_by_length
@@ -43,6 +44,7 @@ class RewardModelConfig:
     warmup_fraction: float = 0.1  # share of the steps over which the learning rate rises
     final_fraction: float = 0.1  # learning rate of the last step, as a share of the highest
     weight_decay: float = 0.01  # pulls matrices towards zero
+    average_last: float = 0.0  # share of the steps, the last ones, whose weights are averaged in the end
     bootstrap: bool = False  # each output learns from a resample of its own: makes an ensemble of them
     max_gradient_norm: float = 1.0  # longer gradients are shortened to this
     evaluate_every: int = 0  # steps between calls of `evaluate`; 0: only after the last step
@@ -69,6 +71,9 @@ def train_reward_model(
     completion got the higher reward, a tie counting half, and difference the mean of chosen less rejected reward),
     learning_rate, gradient_norm, examples (so far), seconds (so far), step_seconds, and what `evaluate` returned when
     it was its turn.
+    With config.average_last the weights in the end are the mean of those after each of the last steps (Izmailov et al.
+    2018): with noisy answers and a high learning rate the single steps wander around what their mean hits better.
+    `evaluate` sees the weights of the moment.
     Call `reward_model.normalise` afterwards. Interrupting, checkpoint and resume: as in `train_language_model`.
     Raises ValueError on no examples, on examples that the objective cannot learn from, or a text that is longer than
     the model reads.
@@ -83,6 +88,9 @@ def train_reward_model(
     if isinstance(objective, nn.Module):
         modules["objective"] = objective.to(reward_model.head.weight.device)
         optimizer.add_param_group({"params": list(objective.parameters()), "weight_decay": 0.0})
+    average = AveragedModel(reward_model) if config.average_last else None
+    if average is not None:
+        modules["average"] = average  # so that a checkpoint has it
     run = Run(
         total,
         modules,
@@ -113,6 +121,8 @@ def train_reward_model(
             if not math.isfinite(loss + norm):
                 run.stop(not_finite(step, loss, norm, learning_rate))
                 break
+            if average is not None and step >= (1 - config.average_last) * total:
+                average.update_parameters(reward_model)
             run.report(
                 loss=loss,
                 **metrics,
@@ -120,6 +130,8 @@ def train_reward_model(
                 gradient_norm=norm,
                 examples=(step + 1) * batch_size,
             )
+    if average is not None and int(average.n_averaged):
+        reward_model.load_state_dict(average.module.state_dict())
     return run.result
 
 

@@ -37,7 +37,7 @@ from rlhf_lab.world import TASTES, SimulatedRater, generate_completion, generate
 FILE = data_dir() / "results" / "reward_limits.json"
 STRENGTHS = (0.5, 1.5)  # felt differences from which a preference is "clearly" and "much"
 NOISE_FREE = RewardModelConfig(learning_rate=1.5e-3, final_fraction=0.02)
-NOISY = RewardModelConfig(learning_rate=1e-3, epochs=3)
+NOISY = RewardModelConfig(learning_rate=2e-3, epochs=2, batch_size=16, final_fraction=0.5, average_last=0.4)
 
 
 @dataclass(frozen=True)

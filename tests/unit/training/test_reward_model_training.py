@@ -198,3 +198,23 @@ def test_from_transcripts_of_hh_to_a_reward_model_on_disk(fresh, tokenizer, tmp_
     assert evaluate_reward_model(loaded, tokenizer, test)["held_out_loss"] == pytest.approx(
         found["held_out_loss"], abs=1e-4
     )
+
+
+def test_the_last_weights_are_averaged_also_across_a_checkpoint(fresh, tokenizer, tmp_path):
+    pairs, config = make_pairs(32), RewardModelConfig(epochs=2, batch_size=8, average_last=0.5)
+    model, seen = fresh(), []
+    train_reward_model(
+        model, tokenizer, pairs, config, callback=lambda _: seen.append(weights(model)), generator=seeded()
+    )
+    assert len(seen) == 8
+    torch.testing.assert_close(weights(model), torch.stack(seen[4:]).mean(0), rtol=1e-5, atol=1e-6)
+
+    def stop(record):
+        if record["step"] == 6:
+            raise KeyboardInterrupt
+
+    again = fresh()
+    options = {"generator": seeded(), "checkpoint": tmp_path / "run"}
+    assert train_reward_model(again, tokenizer, pairs, config, callback=stop, **options).interrupted
+    train_reward_model(again, tokenizer, pairs, config, resume=True, **options)
+    assert torch.equal(weights(again), weights(model))
