@@ -14,25 +14,27 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from rlhf_lab.advantages import kl_k1
-from rlhf_lab.evaluation import accuracy_ceiling, pair_accuracy
+from rlhf_lab.evaluation import accuracy_ceiling
 from rlhf_lab.feedback.pairs import PreferencePair
 from rlhf_lab.models import clone, load_language_model
 from rlhf_lab.paths import data_dir, home_dir
 from rlhf_lab.reward_models import RewardModel
 from rlhf_lab.sampling import Rollout, completion_log_probs, sample
 from rlhf_lab.training.reward_model import RewardModelConfig, train_reward_model
+from rlhf_lab.training.reward_objectives import PairsWithStrength
 from rlhf_lab.world import TASTES, SimulatedRater, Taste, decent, load_prompts
 
 TASTE = "cheerful"
 LONGEST = 64  # tokens; a review is cut there (4 in 100 of the starting model's are)
 COMPARISONS = 2000  # that the shipped reward model learned from
+STRENGTHS = (0.5, 1.5)  # felt differences from which the reader says "clearly" and "much"
+TRAINING = RewardModelConfig(learning_rate=2e-3, epochs=2, batch_size=16, final_fraction=0.5, average_last=0.4)
 REFERENCE_SAMPLES = 512  # completions of the starting model on which rewards have mean 0 and variance 1
 
 
@@ -125,20 +127,31 @@ def own_reward_folder() -> Path:
 
 
 def compared_pairs(model: nn.Module, tokenizer, count: int, split: str, seed: int = 0):
-    """Pairs of the model's own reviews as the reader chose between them, and P(this answer) of each: (pairs, (N,))."""
-    rater, generator = SimulatedRater(TASTES[TASTE], seed=seed), torch.Generator().manual_seed(seed)
-    prompts = load_prompts(split, "review")[: count // 5 + 1]  # four completions a prompt make up to six pairs
-    rollout = sample(model, tokenizer, [p for p in prompts for _ in range(4)], max_new_tokens=LONGEST, generator=generator)
+    """Pairs of the model's own reviews as the reader chose between them, with strengths; and P(this answer), (N,).
+
+    A place is asked about once, as long as there are places. The reader errs as the course's readers do.
+    """
+    rater = SimulatedRater(TASTES[TASTE], seed=seed, strengths=STRENGTHS)
+    generator, prompts = torch.Generator().manual_seed(seed), load_prompts(split, "review")
+    prompts = [prompts[i % len(prompts)] for i in range(count)]
+    texts = [
+        text
+        for start in range(0, 2 * count, 512)  # a piece at a time: memory stays small
+        for text in sample(
+            model,
+            tokenizer,
+            [prompt for prompt in prompts for _ in "ab"][start : start + 512],
+            max_new_tokens=LONGEST,
+            generator=generator,
+        ).texts
+    ]
     pairs, chances = [], []
-    for start in range(0, len(rollout), 4):
-        prompt = rollout.prompts[start]
-        for left, right in combinations(rollout.texts[start : start + 4], 2):
-            chance = rater.probability_left(prompt, left, right)
-            answer = rater.compare(prompt, left, right)
-            if answer in ("left", "right") and len(pairs) < count:
-                chosen, rejected = (left, right) if answer == "left" else (right, left)
-                pairs.append(PreferencePair(prompt, chosen, rejected, prompt))
-                chances.append(chance if answer == "left" else 1 - chance)
+    for prompt, left, right in zip(prompts, texts[::2], texts[1::2], strict=True):
+        answer = rater.compare(prompt, left, right)
+        if answer not in ("tie", "both_bad"):
+            chosen, rejected = (left, right) if answer[0] == "left" else (right, left)
+            pairs.append(PreferencePair(prompt, chosen, rejected, prompt, answer[1]))
+            chances.append(rater.probability_left(prompt, chosen, rejected))
     return pairs, torch.tensor(chances)
 
 
@@ -146,11 +159,11 @@ def make_reward_model(model: nn.Module, tokenizer, seed: int = 0) -> tuple[Rewar
     """The reward model that ships, and how it was made and how right it is."""
     pairs, _ = compared_pairs(model, tokenizer, COMPARISONS, "train", seed)
     held_out, chances = compared_pairs(model, tokenizer, 500, "heldout", seed)
-    reward_model = RewardModel.from_language_model(model, torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    reward_model = RewardModel.from_language_model(model, generator)
+    objective = PairsWithStrength.for_examples(pairs)
     started = time.perf_counter()
-    train_reward_model(
-        reward_model, tokenizer, pairs, RewardModelConfig(), generator=torch.Generator().manual_seed(seed)
-    )
+    train_reward_model(reward_model, tokenizer, pairs, TRAINING, objective=objective, generator=generator)
     seconds = time.perf_counter() - started
     prompts = load_prompts("train", "review")[-REFERENCE_SAMPLES:]
     reference = sample(
@@ -165,7 +178,7 @@ def make_reward_model(model: nn.Module, tokenizer, seed: int = 0) -> tuple[Rewar
         "comparisons": len(pairs),
         "seed": seed,
         "seconds": round(seconds, 1),
-        "held_out_accuracy": str(pair_accuracy(chosen - rejected)),
+        "held_out_accuracy": round(float(torch.where(chosen > rejected, chances, 1 - chances).mean()), 3),
         "accuracy_ceiling": round(accuracy_ceiling(chances), 3),
     }
 
