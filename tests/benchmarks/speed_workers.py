@@ -106,11 +106,11 @@ def peak_gigabytes(device: str) -> float:
         import torch
 
         return torch.cuda.max_memory_allocated() / 1e9
-    try:
-        import resource
-    except ImportError:  # Windows
-        return float("nan")
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e9 if sys.platform == "darwin" else 1e6)
+    status = Path("/proc/self/status")
+    if status.exists():  # not getrusage: its peak includes what the parent had when it started us
+        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1e6
+    return float("nan")
 
 
 # --- Ours --------------------------------------------------------------------------------------------
