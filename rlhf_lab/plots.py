@@ -51,9 +51,9 @@ class LiveChart:
     """A callback for the training loops: draws chosen metrics as the run goes, under a progress bar.
 
     metrics: axis title -> metric name, or several names. Redraws at most every `seconds`, so that drawing
-    costs the training little. Where a record has a "feed" (heading -> texts, from the loop's `evaluate`), the newest one
-    stands below the figure. `finish` draws the last state; the loops need not know about it, so use the
-    chart as a context manager: `with LiveChart(...) as chart: train(..., callback=chart)`. An interrupt
+    costs the training little. Where a record has a "feed" (heading -> texts, from the loop's `evaluate`), the
+    newest one stands below the figure. `finish` draws the last state; the loops need not know about it, so use
+    the chart as a context manager: `with LiveChart(...) as chart: train(..., callback=chart)`. An interrupt
     leaves the figure with everything up to then.
     """
 

@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     settings = replace(SETTINGS, steps=options.steps)
     table = {
-        "command": "python tests/benchmarks/kl_frontier.py --write",
+        "command": f"python tests/benchmarks/kl_frontier.py --seeds {options.seeds} --steps {settings.steps} --write",
         "algorithm": "RLOO",
         "steps": settings.steps,
         "batch_size": settings.batch_size,

@@ -16,7 +16,6 @@ import argparse
 import itertools
 import json
 import math
-import statistics
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +24,7 @@ import torch
 
 from rlhf_lab.advantages import batch_mean_baseline, token_mean
 from rlhf_lab.bug_hunt import LETTERS, patient, run
-from rlhf_lab.evaluation import Estimate
+from rlhf_lab.evaluation import over_runs
 from rlhf_lab.paths import data_dir
 from rlhf_lab.shared_task import LONGEST, Task, load_task
 from rlhf_lab.training.algorithms import (
@@ -52,18 +51,6 @@ LADDER = {
     "and whitened advantages": Algorithm(replace(SHORTER, whiten_advantages=True), CLIPPED, epochs=4),
 }
 CURVES = "reward kl kl_k3 entropy length clip_fraction explained_variance approx_kl gradient_norm".split()
-# Student's t, 97.5 %, by the number of seeds
-T_QUANTILE = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
-
-
-def difference_over_seeds(first: list[float], second: list[float]) -> Estimate:
-    """Mean of first - second over seeds, with Student's interval; infinite for a single seed."""
-    pairs = [a - b for a, b in zip(first, second, strict=True)]
-    half = math.inf
-    if len(pairs) > 1:
-        half = T_QUANTILE[len(pairs)] * statistics.stdev(pairs) / math.sqrt(len(pairs))
-    mean = statistics.mean(pairs)
-    return Estimate(mean, mean - half, mean + half)
 
 
 def climb(task: Task, name: str, seed: int, config: PolicyGradientConfig, samples: int) -> dict:
@@ -93,7 +80,7 @@ def ladder(task: Task, seeds: int, config: PolicyGradientConfig, samples: int) -
     for below, name in [*itertools.pairwise(names), *((names[0], name) for name in names[2:])]:
         for metric in ("reward", "gold", "kl"):
             sides = [[r["measured"][metric] for r in runs if r["rung"] == rung] for rung in (name, below)]
-            found = difference_over_seeds(*sides)
+            found = over_runs([a - b for a, b in zip(*sides, strict=True)])
             bounds = [None if math.isinf(bound) else _short(bound) for bound in (found.low, found.high)]
             differences.append(
                 {"rung": name, "against": below, "metric": metric, "difference": _short(found.value),

@@ -9,7 +9,7 @@ Pairs of reviews of Tidewick, written by the town's generator; held-out places t
                  from the choices alone, once with the strength of each (slightly, clearly, much). Measured: the
                  expected agreement with such a reader, against the ceiling, that of the taste itself
 
-    python tests/benchmarks/reward_limits.py --write                         all, about an hour on one core
+    python tests/benchmarks/reward_limits.py --write                         all, about 40 minutes on one core
     python tests/benchmarks/reward_limits.py --only noisy --tastes food      a part; what is in the file already is kept
 
 With --write the results go where notebook 03 reads them, data/results/reward_limits.json, after every model.
@@ -36,7 +36,7 @@ from rlhf_lab.world import TASTES, SimulatedRater, generate_completion, generate
 
 FILE = data_dir() / "results" / "reward_limits.json"
 STRENGTHS = (0.5, 1.5)  # felt differences from which a preference is "clearly" and "much"
-NOISE_FREE = RewardModelConfig(learning_rate=1.5e-3, final_fraction=0.02)
+NOISE_FREE = RewardModelConfig(learning_rate=2e-3, final_fraction=0.02)
 NOISY = RewardModelConfig(learning_rate=2e-3, epochs=2, batch_size=16, final_fraction=0.5, average_last=0.4)
 
 
@@ -150,8 +150,8 @@ def main(arguments=None) -> None:
     parser.add_argument("--tastes", nargs="+", default=list(TASTES), choices=list(TASTES))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--pairs", type=int, default=2000, help="of the noisy experiment")
-    parser.add_argument("--unlimited", type=int, default=30000, help="pairs of the noise-free experiment")
-    parser.add_argument("--held-out", type=int, default=1500)
+    parser.add_argument("--unlimited", type=int, default=45000, help="pairs of the noise-free experiment")
+    parser.add_argument("--held-out", type=int, default=3000)
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args(arguments)
     model, tokenizer = load_language_model("tiny")

@@ -96,8 +96,8 @@ EXERCISE = Exercise(
     title="the same gradient from pulls alone",
     question="""
         Now you are not told what the arms pay. You only see pulls: which arm, and what it paid. Estimate the gradient
-        of $J$ from $N$ pulls, $\\frac1N \\sum_i R_i\\, \\nabla_\\theta \\log \\pi_\\theta(a_i)$. For a softmax the score
-        $\\nabla_\\theta \\log \\pi_\\theta(a)$ has a form that fits into half a line.
+        of $J$ from $N$ pulls, $\\frac1N \\sum_i R_i\\, \\nabla_\\theta \\log \\pi_\\theta(a_i)$. For a softmax the
+        score $\\nabla_\\theta \\log \\pi_\\theta(a)$ has a form that fits into half a line.
     """,
     difficulty=3,
     minutes=10,

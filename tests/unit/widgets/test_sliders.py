@@ -8,7 +8,8 @@ from rlhf_lab.widgets import explore
 def drawn(monkeypatch):
     """What is drawn, call by call."""
     calls = []
-    monkeypatch.setattr("rlhf_lab.widgets.sliders.display", lambda *_, **__: type("Handle", (), {"update": calls.append})())
+    handle = type("Handle", (), {"update": calls.append})()
+    monkeypatch.setattr("rlhf_lab.widgets.sliders.display", lambda *_, **__: handle)
     return calls
 
 
