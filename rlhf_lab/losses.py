@@ -61,7 +61,7 @@ def probability_ratio(log_probs: Tensor, old_log_probs: Tensor) -> Tensor:
 
 
 def completion_ratio(log_probs: Tensor, old_log_probs: Tensor, mask: Tensor) -> Tensor:
-    """Geometric mean of the ratios of a completion's tokens, (B, 1) (GSPO, Zheng et al. 2025, eq. 5)."""
+    """Geometric mean of the ratios of a completion's tokens, (B, 1) (GSPO, Zheng et al. 2025, section 4.1)."""
     log_ratio = (at_least_float32(log_probs) - at_least_float32(old_log_probs)).masked_fill(~mask.bool(), 0.0)
     mean = log_ratio.sum(1, keepdim=True) / mask.sum(1, keepdim=True).clamp(min=1)
     return mean.clamp(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO).exp()
