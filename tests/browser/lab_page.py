@@ -99,7 +99,7 @@ class Lab:
         page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("dialog", self._on_dialog)
-        self._is_loaded = False
+        self._is_loaded, self._calls = False, 0
 
     def _on_dialog(self, dialog) -> None:
         if dialog.type != "beforeunload":
@@ -208,15 +208,22 @@ class Lab:
         )
 
     def _evaluate(self, function: str, timeout: float) -> None:
-        """Run an asynchronous function on the page, but no longer than `timeout` seconds."""
-        result = self.page.evaluate(
-            # Kept on the window, or the browser may collect the promise while we wait for it.
-            f"""() => window.awaited = Promise.race([
-                Promise.resolve(({function})()).then(() => 'done'),
-                new Promise(resolve => setTimeout(() => resolve('late'), {timeout * 1000})),
-            ])"""
+        """Run an asynchronous function on the page, but no longer than `timeout` seconds.
+
+        Its promise is not waited for across the wire, where the browser may collect it: the page notes how it ended.
+        """
+        self._calls += 1
+        note = f"outcome{self._calls}"
+        self.page.evaluate(
+            f"""() => {{ Promise.resolve(({function})()).then(
+                () => {{ window.{note} = 'done'; }}, error => {{ window.{note} = `failed: ${{error}}`; }}); }}"""
         )
-        assert result == "done", f"The page did not finish within {timeout} s: {function[:200]}"
+        deadline, outcome = time.monotonic() + timeout, None
+        while outcome is None and time.monotonic() < deadline:
+            outcome = self.page.evaluate(f"() => window.{note} ?? null")
+            if outcome is None:
+                self.page.wait_for_timeout(20)
+        assert outcome == "done", f"{outcome or f'Not finished within {timeout} s'}: {function[:200]}"
 
     # -- panels and what they record --
 
