@@ -38,11 +38,12 @@ class Sliders(widgets.VBox):
         return bundle
 
 
-def explore(draw: Callable[..., Figure], **ranges: Range) -> Sliders:
+def explore(draw: Callable[..., Figure], **ranges: Range) -> None:
     """Show `draw(**values)` with a slider above for each of its parameters; drawn again whenever one is moved.
 
     draw: returns a figure that is not shown yet (`plots.new_figure` makes such); keep it under a tenth of a second.
     ranges: parameter -> (lowest, highest, at first). Three whole numbers make a slider of whole numbers.
+    What `draw` reads besides should be bound to it: a name that a later cell gives to something else breaks it.
     Raises ValueError where a slider would start outside of its range.
     """
     panel = Sliders(ranges)
@@ -50,11 +51,14 @@ def explore(draw: Callable[..., Figure], **ranges: Range) -> Sliders:
     handle = display(draw(**panel.values), display_id=True)
 
     def redraw(_) -> None:
-        handle.update(draw(**panel.values))
+        try:
+            handle.update(draw(**panel.values))
+        except Exception as error:  # nobody would see it: what a slider sets off runs outside of any cell
+            words = f"This could not be drawn ({type(error).__name__}: {error}). Run the cells above and this one again."
+            handle.update({"text/plain": words}, raw=True)
 
     for slider in panel.sliders.values():
         slider.observe(redraw, names="value")
-    return panel
 
 
 def _slider(name: str, low: float, high: float, start: float) -> widgets.Widget:
