@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from rlhf_lab.advantages import kl_k1
 from rlhf_lab.evaluation import accuracy_ceiling
-from rlhf_lab.feedback.pairs import PreferencePair
+from rlhf_lab.feedback.pairs import PreferencePair, answered_pair
 from rlhf_lab.models import clone, load_language_model
 from rlhf_lab.paths import data_dir, home_dir
 from rlhf_lab.reward_models import RewardModel
@@ -147,11 +147,10 @@ def compared_pairs(model: nn.Module, tokenizer, count: int, split: str, seed: in
     ]
     pairs, chances = [], []
     for prompt, left, right in zip(prompts, texts[::2], texts[1::2], strict=True):
-        answer = rater.compare(prompt, left, right)
-        if answer not in ("tie", "both_bad"):
-            chosen, rejected = (left, right) if answer[0] == "left" else (right, left)
-            pairs.append(PreferencePair(prompt, chosen, rejected, prompt, answer[1]))
-            chances.append(rater.probability_left(prompt, chosen, rejected))
+        pair = answered_pair(prompt, left, right, rater.compare(prompt, left, right))
+        if isinstance(pair, PreferencePair):
+            pairs.append(pair)
+            chances.append(rater.probability_left(prompt, pair.chosen, pair.rejected))
     return pairs, torch.tensor(chances)
 
 

@@ -85,6 +85,19 @@ def preference_pairs(
     return pairs
 
 
+def answered_pair(
+    prompt: str, left: str, right: str, answer: str | tuple[str, int]
+) -> PreferencePair | TiedPair | None:
+    """What a rater's plain answer to a comparison says (`world.SimulatedRater.compare`); None for "both_bad"."""
+    side, strength = answer if isinstance(answer, tuple) else (answer, None)
+    if side == "tie":
+        return TiedPair(prompt, left, right, group=prompt)
+    if side not in ("left", "right"):
+        return None
+    chosen, rejected = (left, right) if side == "left" else (right, left)
+    return PreferencePair(prompt, chosen, rejected, prompt, strength)
+
+
 def tied_pairs(records: Iterable[Record]) -> list[TiedPair]:
     """The comparisons answered with a tie or with "both bad", in the order they were made."""
     return [

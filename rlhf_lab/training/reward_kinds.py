@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from rlhf_lab.advantages import at_least_float32
-from rlhf_lab.feedback.pairs import PreferencePair, TiedPair
+from rlhf_lab.feedback.pairs import PreferencePair, TiedPair, answered_pair
 from rlhf_lab.reward_models import RewardModel
 from rlhf_lab.sampling import sample
 from rlhf_lab.tokens import encode_completions, encode_prompts
@@ -155,13 +155,8 @@ def _examples(kind: str, prompt: str, texts: Sequence[str], said: Any) -> list[A
         return [LabelledText(prompt, texts[0], frozenset([LIKED] if said["overall"] else []))]
     if kind == "edit":
         return [PreferencePair(prompt, said, texts[0], prompt)] if said != texts[0] else []
-    side, strength = said if isinstance(said, tuple) else (said, None)
-    if side == "tie":
-        return [TiedPair(prompt, *texts, group=prompt)]
-    if side not in ("left", "right"):
-        return []
-    chosen, rejected = texts if side == "left" else reversed(texts)
-    return [PreferencePair(prompt, chosen, rejected, prompt, strength)]
+    pair = answered_pair(prompt, *texts, said)
+    return [] if pair is None else [pair]
 
 
 class ReadOnce(RewardModel):

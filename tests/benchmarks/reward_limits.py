@@ -26,7 +26,7 @@ import torch
 import torch.nn.functional as F
 
 from rlhf_lab.evaluation import accuracy_ceiling
-from rlhf_lab.feedback.pairs import PreferencePair
+from rlhf_lab.feedback.pairs import PreferencePair, answered_pair
 from rlhf_lab.models import load_language_model
 from rlhf_lab.paths import data_dir
 from rlhf_lab.reward_models import RewardModel
@@ -120,11 +120,10 @@ def noisy(model, tokenizer, taste: str, pairs: int, held_out: int, seed: int, wi
     """One model for one reader who errs: expected agreement with the reader, and the ceiling."""
     rater, examples = SimulatedRater(TASTES[taste], seed=seed, strengths=STRENGTHS), []
     for prompt, left, right in written(2 * pairs, "train", seed):
-        answer = rater.compare(prompt, left, right)
-        if felt(taste, (prompt, left, right)) == 0 or answer in ("tie", "both_bad"):
+        pair = answered_pair(prompt, left, right, rater.compare(prompt, left, right))
+        if felt(taste, (prompt, left, right)) == 0 or not isinstance(pair, PreferencePair):
             continue  # the taste says nothing about this pair
-        chosen, rejected = (left, right) if answer[0] == "left" else (right, left)
-        examples.append(PreferencePair(prompt, chosen, rejected, prompt, answer[1]))
+        examples.append(pair)
         if len(examples) == pairs:
             break
     objective = PairsWithStrength.for_examples(examples) if with_strength else Pairs()
