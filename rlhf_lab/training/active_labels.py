@@ -49,7 +49,7 @@ def d_optimal(fit: PairFit, pool: Tensor, labelled: Tensor, count: int, generato
     p = torch.sigmoid(pool @ fit.weight)
     x = pool * (p * (1 - p)).sqrt()[:, None]  # (P, F)
     spread = x @ fit.covariance  # (P, F)
-    gain = pair_information(pool, fit.weight, fit.covariance)  # (P,)
+    gain = (spread * x).sum(1)  # (P,), as in `pair_information`
     chosen: list[int] = []
     for _ in range(count):
         row = int(gain.argmax())

@@ -54,7 +54,8 @@ def explore(draw: Callable[..., Figure], **ranges: Range) -> None:
         try:
             handle.update(draw(**panel.values))
         except Exception as error:  # nobody would see it: what a slider sets off runs outside of any cell
-            words = f"This could not be drawn ({type(error).__name__}: {error}). Run the cells above and this one again."
+            trouble = f"{type(error).__name__}: {error}"
+            words = f"This could not be drawn ({trouble}). Run the cells above and this one again."
             handle.update({"text/plain": words}, raw=True)
 
     for slider in panel.sliders.values():
