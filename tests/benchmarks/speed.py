@@ -232,12 +232,17 @@ def table(report: dict) -> str:
             f" | {DECODE_TARGETS.get(row['size'], '')} | {row['ratio_to_own_forward']:.2f} |"
         )
     shares = [
-        f"{row['size']}: {row['share_of_product']:.0%} of the product"
+        f"{row['size']}: ours at {row['share_of_product']:.0%} of the product, TRL at"
+        f" {row['share_of_product'] / row['ratio']:.0%}, at most {row['ratio'] / row['share_of_product']:.1f} times TRL"
         for row in report["rows"]
         if "share_of_product" in row
     ]
     if shares:
-        lines += ["", "Training (SFT) against the machine: " + ", ".join(shares) + "."]
+        lines += [
+            "",
+            "Training (SFT) against the machine: " + "; ".join(shares) + ". The last number is the ratio that a loop"
+            " without any overhead would reach, one that does nothing but products.",
+        ]
     return "\n".join(lines)
 
 
