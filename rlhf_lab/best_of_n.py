@@ -9,7 +9,7 @@ give the estimator; the weights depend on the order alone, so it serves for ever
 How far best-of-n is from the policy that it picks from: log n - (n - 1)/n nats for rewards without ties. Every sample
 then has the density ratio n F^(n - 1), with F the share of the policy's texts that earn less. With ties it is less
 (Beirami et al. 2024, "Theoretical guarantees on the best-of-n alignment policy": the formula is an upper bound). For
-distributions that can be written down, `best_of_n_distribution` and `kl_divergence` are exact.
+distributions that can be written down, `best_of_n_distribution` is exact.
 
 P is the number of prompts, N that of samples of each. In a flat list of samples, those of a prompt stand together.
 """
@@ -144,11 +144,6 @@ def best_of_n_distribution(probabilities: Tensor, rewards: Tensor, n: int) -> Te
     level = (probabilities * (rewards == rewards[:, None])).sum(1)  # (K,) of just this one; 0 where nothing is written
     share = probabilities / level.clamp(min=torch.finfo(level.dtype).tiny)
     return share * ((below + level) ** n - below**n)
-
-
-def kl_divergence(p: Tensor, q: Tensor) -> Tensor:
-    """KL(p || q) in nats of two distributions over the same K things, (..., K) each. 0 log 0 is 0."""
-    return (torch.special.xlogy(p, p) - torch.special.xlogy(p, q)).sum(-1)
 
 
 def best_of_n_kl_estimate(rewards: Tensor, n: int, log_probs: Tensor) -> Tensor:

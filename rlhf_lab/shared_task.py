@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from rlhf_lab.advantages import kl_k1
-from rlhf_lab.evaluation import accuracy_ceiling
+from rlhf_lab.evaluation import accuracy_ceiling, expected_accuracy
 from rlhf_lab.feedback.pairs import PreferencePair, answered_pair
 from rlhf_lab.models import clone, load_language_model
 from rlhf_lab.paths import data_dir, home_dir
@@ -177,7 +177,7 @@ def make_reward_model(model: nn.Module, tokenizer, seed: int = 0) -> tuple[Rewar
         "comparisons": len(pairs),
         "seed": seed,
         "seconds": round(seconds, 1),
-        "held_out_accuracy": round(float(torch.where(chosen > rejected, chances, 1 - chances).mean()), 3),
+        "held_out_accuracy": round(expected_accuracy(chosen - rejected, chances), 3),
         "accuracy_ceiling": round(accuracy_ceiling(chances), 3),
     }
 

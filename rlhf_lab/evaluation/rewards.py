@@ -33,6 +33,19 @@ def accuracy_ceiling(probabilities) -> float:
     return float(np.maximum(p, 1 - p).mean())
 
 
+def expected_accuracy(differences, probabilities) -> float:
+    """How often rewards agree with a rater's answers, on average over all the answers that might be given.
+
+    Single answers are noisy: a perfect model agrees with nine in ten of them, give or take the luck of the draw. The
+    chances are not noisy, so a few hundred pairs say as much as thousands of answers would.
+    differences (N,): the first text's reward less the second's; zero counts half. probabilities (N,): P(the first text
+    wins) as this rater answers.
+    """
+    d, p = columns_of(differences, *probabilities_of(probabilities))
+    right = _correct(d)  # where the first text wins
+    return float((right * p + (1 - right) * (1 - p)).mean())
+
+
 def brier_score(probabilities, outcomes) -> float:
     """Mean of (p - outcome)^2 (Brier 1950); outcomes (N,) from 0 to 1. Saying 1/2 always gives 1/4."""
     p, y = probabilities_of(probabilities, outcomes)

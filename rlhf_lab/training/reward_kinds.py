@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from rlhf_lab.advantages import at_least_float32
+from rlhf_lab.evaluation import accuracy_ceiling, expected_accuracy
 from rlhf_lab.feedback.pairs import PreferencePair, TiedPair, answered_pair
 from rlhf_lab.reward_models import RewardModel
 from rlhf_lab.sampling import sample
@@ -194,11 +195,7 @@ class ReadOnce(RewardModel):
 
 
 class KnownPairs:
-    """All pairs of completions of the same prompt in a pool, with the chance that a rater prefers the first, (N,).
-
-    Single answers are noisy: a perfect model agrees with nine in ten of them, give or take the luck of the draw. The
-    chance itself is not noisy, so a few hundred pairs say as much as thousands of answers would.
-    """
+    """All pairs of completions of the same prompt in a pool, with the chance that a rater prefers the first, (N,)."""
 
     def __init__(self, pool: Pool, rater: SimulatedRater):
         """ValueError where the rater has no noise, and so no chances."""
@@ -219,8 +216,8 @@ class KnownPairs:
 
     @property
     def ceiling(self) -> float:
-        """How often the best of all models agrees with an answer: E[max(p, 1 - p)]."""
-        return float(torch.maximum(self.chances, 1 - self.chances).mean())
+        """How often the best of all models agrees with an answer."""
+        return accuracy_ceiling(self.chances)
 
     def scores(self, reward_model: RewardModel, tokenizer) -> Tensor:
         """The reward of every text; of a model with several outputs their mean."""
@@ -228,10 +225,8 @@ class KnownPairs:
         return scores if scores.ndim == 1 else scores.mean(1)
 
     def accuracy(self, scores: Tensor) -> float:
-        """How often rewards (T,) of the texts agree with an answer, on average over all answers that might be given."""
-        difference = scores[self.first] - scores[self.second]
-        sides_with_first = (difference > 0) + 0.5 * (difference == 0)
-        return float((sides_with_first * self.chances + (1 - sides_with_first) * (1 - self.chances)).mean())
+        """How often rewards (T,) of the texts agree with an answer, see `evaluation.expected_accuracy`."""
+        return expected_accuracy(scores[self.first] - scores[self.second], self.chances)
 
     def measure(self, reward_model: RewardModel, tokenizer) -> float:
         """`accuracy` of a reward model."""

@@ -12,13 +12,13 @@ from rlhf_lab.best_of_n import (
     best_of_n_estimate,
     best_of_n_kl,
     best_of_n_kl_estimate,
-    kl_divergence,
     order_weights,
     random_index_per_prompt,
     rejection_sampling_examples,
     select_best,
     shared_weights,
 )
+from rlhf_lab.enumerable import exact_kl
 from rlhf_lab.exercises import find
 from rlhf_lab.sampling import Rollout
 
@@ -180,17 +180,11 @@ def test_formula_bounds_the_exact_kl_and_is_reached_without_ties(levels):
         rewards = (rewards * levels).floor()
     p = torch.full((K,), 1 / K, dtype=torch.float64)
     for n in (2, 8, 32):
-        exact = float(kl_divergence(best_of_n_distribution(p, rewards, n), p))
+        exact = float(exact_kl(best_of_n_distribution(p, rewards, n).log(), p.log()))
         assert exact <= best_of_n_kl(n)
         assert (exact == pytest.approx(best_of_n_kl(n), rel=0.01)) == (levels is None)
         if levels == 1:
             assert exact == pytest.approx(0, abs=1e-9)
-
-
-def test_kl_divergence_by_hand():
-    p, q = torch.tensor([1.0, 0.0]), torch.tensor([0.5, 0.5])
-    assert float(kl_divergence(p, q)) == pytest.approx(math.log(2))
-    assert float(kl_divergence(q, p)) == math.inf
 
 
 @pytest.mark.parametrize("K", [4, 30, 3000])
@@ -200,7 +194,7 @@ def test_kl_estimate_finds_the_exact_kl(K, n):
     generator = torch.Generator().manual_seed(K)
     p = torch.rand(K, generator=generator).double() ** 2
     p, rewards = p / p.sum(), torch.rand(K, generator=generator)
-    exact = float(kl_divergence(best_of_n_distribution(p, rewards, n), p))
+    exact = float(exact_kl(best_of_n_distribution(p, rewards, n).log(), p.log()))
     drawn = torch.multinomial(p, 2000 * 48, replacement=True, generator=generator).reshape(2000, 48)
     estimates = best_of_n_kl_estimate(rewards[drawn], n, p[drawn].log())
     assert float(estimates.mean()) == pytest.approx(exact, abs=0.05 if K == 4 else 0.03)

@@ -21,6 +21,7 @@ from rlhf_lab.evaluation import (
     calibration_error_interval,
     confidence_and_correct,
     ensemble_disagreement,
+    expected_accuracy,
     expected_calibration_error,
     fit_temperature,
     learning_curve,
@@ -57,6 +58,17 @@ def test_floor_and_ceiling_are_reached_by_the_model_that_knows():
     differences, p = simulated(40_000)
     assert pair_accuracy(differences).estimate == pytest.approx(accuracy_ceiling(p), abs=0.01)
     assert brier_score(expit(differences), np.ones(40_000)) == pytest.approx(brier_floor(p), abs=0.005)
+
+
+def test_expected_accuracy_is_what_single_answers_give_on_average():
+    differences, p = [1.0, -2.0, 0.0], [0.9, 0.7, 0.8]
+    assert expected_accuracy(differences, p) == pytest.approx((0.9 + 0.3 + 0.5) / 3)
+    rng = np.random.default_rng(0)
+    answers = np.where(rng.random((20_000, 3)) < p, 1, -1)  # the first text wins, or the second
+    assert pair_accuracy((answers * differences).ravel()).estimate == pytest.approx(0.5667, abs=0.01)
+    assert expected_accuracy(np.array(p) - 0.5, p) == pytest.approx(accuracy_ceiling(p))
+    with pytest.raises(ValueError, match="one length"):
+        expected_accuracy([1.0], p)
 
 
 def test_brier_by_hand():
