@@ -91,5 +91,6 @@ def test_the_shipped_table_follows_from_the_shipped_runs():
     found = json.loads(zoo.RESULTS.read_text(encoding="utf-8"))
     assert found["table"] == zoo.summarise(found["runs"], found["start"])
     assert {run["algorithm"] for run in found["runs"]} == set(zoo.ZOO)
+    assert all(row["seeds"] >= 5 and row["gain"]["low"] > 0 for row in found["table"]), "all raise the gold reward"
     for run in found["runs"] if found["search"] else ():
         assert run["learning_rate"] == zoo.best_rate(found["search"], run["algorithm"])
