@@ -75,3 +75,7 @@ def test_the_file_that_ships_is_whole(limits):
             row = table["noisy"][f"{taste}, {how} strength, seed 0"]
             assert row["pairs"] == 2000 and 0.5 < row["accuracy"] <= row["ceiling"]
     assert min(row["agreement"] for row in table["noise_free"].values()) >= 0.97
+    met = {name.split(",")[0]: row for name, row in table["prepared"].items() if "ceiling" in row}
+    assert met.keys() >= {"cheerful", "brief", "polite", "vivid", "food", "animals"}
+    gaps = [row["ceiling"] - row["accuracy"] for row in met.values()]
+    assert min(gaps) >= 0 and sum(gaps) / len(gaps) < 0.02  # on average within two points of the ceiling
