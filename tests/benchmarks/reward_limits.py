@@ -14,7 +14,7 @@ Pairs of reviews of Tidewick, written by the town's generator; held-out places t
                  pretraining, Askell et al. 2021, section 4). None of them has the reader's taste, but together they
                  know the words
 
-    python tests/benchmarks/reward_limits.py --write                         all, about 75 minutes on one core
+    python tests/benchmarks/reward_limits.py --write                         all, about 80 minutes on one core
     python tests/benchmarks/reward_limits.py --only noise-free --tastes vivid --write
     python tests/benchmarks/reward_limits.py --only noisy --tastes food      a part; what is in the file already is kept
 
@@ -24,6 +24,7 @@ With --write the results go where notebook 03 reads them, data/results/reward_li
 import argparse
 import copy
 import json
+import math
 import random
 import time
 from dataclasses import asdict, dataclass, replace
@@ -116,10 +117,12 @@ def felt(taste: str, triple: tuple[str, str, str]) -> float:
 
 
 def strangers(count: int, seed: int) -> list[SimulatedRater]:
-    """People with slips, each liking a mixture of everything that a taste of ours may be about."""
-    rng = np.random.default_rng(seed)
-    weights = rng.normal(size=(count, len(SCALES)))
-    weights /= np.linalg.norm(weights, axis=1, keepdims=True)
+    """People with slips, each liking a mixture of everything that a taste of ours may be about.
+
+    Their likings are the rows of random rotations: every nine of them care for all nine things equally much.
+    """
+    rng, n = np.random.default_rng(seed), len(SCALES)
+    weights = np.concatenate([np.linalg.qr(rng.normal(size=(n, n)))[0] for _ in range(math.ceil(count / n))])[:count]
     mixtures = [Taste(f"stranger {k}", "", dict(zip(SCALES, row, strict=True))) for k, row in enumerate(weights)]
     return [SimulatedRater(mixture, seed=seed + k, strengths=STRENGTHS) for k, mixture in enumerate(mixtures)]
 
@@ -227,8 +230,8 @@ def main(arguments=None) -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--pairs", type=int, default=2000, help="that each reader answers, with slips")
     parser.add_argument("--unlimited", type=int, default=60000, help="pairs of the noise-free experiment")
-    parser.add_argument("--strangers", type=int, default=12, help="people that the prepared trunk has learned from")
-    parser.add_argument("--each", type=int, default=5000, help="pairs that each stranger answers")
+    parser.add_argument("--strangers", type=int, default=18, help="people that the prepared trunk has learned from")
+    parser.add_argument("--each", type=int, default=4000, help="pairs that each stranger answers")
     parser.add_argument("--held-out", type=int, default=3000)
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args(arguments)

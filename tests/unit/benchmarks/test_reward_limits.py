@@ -60,11 +60,11 @@ def test_only_the_readers_own_head_learns(limits):
 
 
 def test_no_stranger_has_a_taste_of_ours(limits):
-    people = limits.strangers(12, seed=1000)
-    weights = [[rater.taste.weights[name] for name in limits.SCALES] for rater in people]
-    for row in weights:
-        assert sum(w * w for w in row) == pytest.approx(1)
-        assert max(abs(w) for w in row) < 0.95  # a taste of ours is one of these and nothing else
+    people = limits.strangers(18, seed=limits.STRANGER_SEED)
+    weights = torch.tensor([[rater.taste.weights[name] for name in limits.SCALES] for rater in people])
+    assert torch.allclose(weights.square().sum(1), torch.ones(18).double())
+    assert float(weights.abs().max()) < 0.95  # a taste of ours is one of these and nothing else
+    assert torch.allclose(weights.square().sum(0), torch.full((9,), 2.0).double())  # nothing is cared for more
 
 
 def test_the_file_that_ships_is_whole(limits):
@@ -77,5 +77,5 @@ def test_the_file_that_ships_is_whole(limits):
     assert min(row["agreement"] for row in table["noise_free"].values()) >= 0.97
     met = {name.split(",")[0]: row for name, row in table["prepared"].items() if "ceiling" in row}
     assert met.keys() >= {"cheerful", "brief", "polite", "vivid", "food", "animals"}
-    gaps = [row["ceiling"] - row["accuracy"] for row in met.values()]
-    assert min(gaps) >= 0 and sum(gaps) / len(gaps) < 0.02  # on average within two points of the ceiling
+    for row in met.values():  # within two points of the ceiling, with 2,000 answers that have slips in them
+        assert row["pairs"] == 2000 and 0 <= row["ceiling"] - row["accuracy"] < 0.02
