@@ -53,7 +53,7 @@ class Experience:
 
     rollout: Rollout
     scores: Tensor  # (B,) from the reward function, less the penalty for a missing end
-    reference_log_probs: Tensor  # (B, T) of the same tokens under the reference model
+    reference_log_probs: Tensor | None  # (B, T) of the same tokens under the reference model, if there is one
     values: Tensor | None = None  # (B, T) what the value head expected when the tokens were sampled, if there is one
     group_size: int = 1  # completions of each prompt; those of one prompt stand together
     kl_coefficient: float = 0.0  # price, in reward, of a nat of divergence
@@ -197,6 +197,8 @@ def _clip_metrics(experience: Experience, ratio: Tensor, low: float, high: float
 class KLInReward:
     """Each token pays for its own log p / q out of its reward (Ziegler et al. 2019, eq. 2)."""
 
+    needs_reference: ClassVar[bool] = True
+
     def rewards(self, experience: Experience) -> Tensor:
         return token_rewards(experience.scores, experience.kl, experience.mask, experience.kl_coefficient)
 
@@ -215,6 +217,7 @@ class KLInLoss:
     """
 
     estimate: Callable[[Tensor, Tensor], Tensor] = kl_k2
+    needs_reference: ClassVar[bool] = True
 
     def rewards(self, experience: Experience) -> Tensor:
         return token_rewards(experience.scores, experience.kl, experience.mask, 0.0)
@@ -227,10 +230,13 @@ class KLInLoss:
 
 @dataclass(frozen=True)
 class NoKL:
-    """No price on drifting, whatever the coefficient; it is only measured."""
+    """No price on drifting, whatever the coefficient; where there is a reference, it is measured all the same."""
+
+    needs_reference: ClassVar[bool] = False
 
     def rewards(self, experience: Experience) -> Tensor:
-        return token_rewards(experience.scores, experience.kl, experience.mask, 0.0)
+        no_kl = torch.zeros_like(experience.rollout.log_probs)
+        return token_rewards(experience.scores, no_kl, experience.mask, 0.0)
 
     def penalty(self, experience: Experience, log_probs: Tensor) -> Tensor | float:
         return 0.0

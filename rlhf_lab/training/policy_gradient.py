@@ -71,7 +71,7 @@ class PolicyResult(TrainingResult):
 
 def train_policy(
     policy: nn.Module,
-    reference: nn.Module,
+    reference: nn.Module | None,
     reward_function: RewardFunction,
     tokenizer,
     prompts: Sequence[str],
@@ -88,7 +88,9 @@ def train_policy(
 ) -> PolicyResult:
     """Train `policy` in place to write completions that `reward_function` likes, staying near `reference`.
 
-    reference: a frozen model, usually `models.clone(policy)` made before training. generator decides the order
+    reference: a frozen model, usually `models.clone(policy)` made before training. None saves its memory and a pass
+    through it in every step, but is only for algorithms without a KL penalty (DAPO, for example), and nobody then
+    sees how far the policy drifts: there is no kl in the records, and no kl_limit. generator decides the order
     of prompts, the samples and the minibatches. value_head: one to go on with, for algorithms that use one; None
     starts from zero.
 
@@ -106,7 +108,7 @@ def train_policy(
     Interrupting, checkpoint and resume: as in `train_language_model`.
     """
     config = config or PolicyGradientConfig()
-    _check(policy, reference, prompts, config)
+    _check(policy, reference, prompts, algorithm, config)
     device = next(policy.parameters()).device
     generator = generator or random_generator(draw_seed(None))
     modules = {"policy": policy}
@@ -151,7 +153,7 @@ def train_policy(
                 experience = Experience(
                     rollout,
                     penalise_missing_end(rewards, rollout.ended, config.missing_end_penalty),
-                    completion_log_probs(reference, rollout, piece_tokens=2 * config.piece_tokens),
+                    _reference_log_probs(reference, rollout, config),
                     _values(modules.get("value_head"), rollout.hidden, rollout.completion_mask),
                     config.samples_per_prompt,
                     run.state["kl_coefficient"],
@@ -206,6 +208,14 @@ def _minibatches(algorithm: Algorithm, count: int, generator: torch.Generator) -
     return [rows for order in passes for rows in order.split(size)]
 
 
+def _reference_log_probs(
+    reference: nn.Module | None, rollout: Rollout, config: PolicyGradientConfig
+) -> Tensor | None:
+    if reference is None:
+        return None
+    return completion_log_probs(reference, rollout, piece_tokens=2 * config.piece_tokens)
+
+
 def _values(value_head: ValueHead | None, hidden: Tensor, mask: Tensor) -> Tensor | None:
     return value_head(hidden) * mask if value_head else None
 
@@ -242,7 +252,13 @@ def _backward(
 # --- Checks, guards and records ----------------------------------------------------------------------
 
 
-def _check(policy: nn.Module, reference: nn.Module, prompts: Sequence[str], config: PolicyGradientConfig) -> None:
+def _check(
+    policy: nn.Module,
+    reference: nn.Module | None,
+    prompts: Sequence[str],
+    algorithm: Algorithm,
+    config: PolicyGradientConfig,
+) -> None:
     if len(prompts) == 0:
         raise ValueError("There are no prompts to write completions for. Pass at least one.")
     if config.batch_size % config.samples_per_prompt:
@@ -255,6 +271,11 @@ def _check(policy: nn.Module, reference: nn.Module, prompts: Sequence[str], conf
         raise ValueError(
             "policy and reference are one and the same model, so the divergence would always be 0. Pass"
             " models.clone(policy) as the reference."
+        )
+    if reference is None and (algorithm.kl.needs_reference or config.adaptive_kl):
+        raise ValueError(
+            "This algorithm measures the divergence from a reference model, but reference is None. Pass"
+            " models.clone(policy), or choose an algorithm with NoKL() and leave adaptive_kl out."
         )
 
 
@@ -272,13 +293,15 @@ def _checked_rewards(rewards: Tensor, rollout: Rollout) -> Tensor:
 def _describe(experience: Experience, rewards: Tensor) -> dict[str, float]:
     """What the policy that sampled this rollout is like."""
     rollout, mask = experience.rollout, experience.mask
-    k3 = kl_k3(rollout.log_probs, experience.reference_log_probs)
+    drift = {}
+    if experience.reference_log_probs is not None:
+        k3 = kl_k3(rollout.log_probs, experience.reference_log_probs)
+        drift = {"kl": float(experience.kl.sum(1).mean()), "kl_k3": float(k3.sum(1).mean())}
     return {
         "reward": float(rewards.mean()),
         "reward_std": float(rewards.std(correction=0)),
         "score": float(experience.scores.mean()),
-        "kl": float(experience.kl.sum(1).mean()),
-        "kl_k3": float(k3.sum(1).mean()),
+        **drift,
         "entropy": -float(masked_mean(rollout.log_probs, mask)),
         "length": float(rollout.lengths.float().mean()),
         "end_rate": float(rollout.ended.float().mean()),
@@ -289,9 +312,10 @@ def _trouble(metrics: dict, step: int, config: PolicyGradientConfig) -> str:
     """A sentence if a rollout shows that the run has gone wrong; empty if not."""
     if not math.isfinite(metrics["reward"]):
         return f"Stopped at step {step + 1}: the reward function returned a number that is not finite."
-    if not math.isfinite(metrics["kl"]) or metrics["kl"] > config.kl_limit:
+    kl = metrics.get("kl", 0.0)
+    if not math.isfinite(kl) or kl > config.kl_limit:
         return (
-            f"Stopped at step {step + 1}: completions have drifted {metrics['kl']:.1f} nats from the reference, more"
+            f"Stopped at step {step + 1}: completions have drifted {kl:.1f} nats from the reference, more"
             f" than kl_limit={config.kl_limit:g}. The policy is put back to where it was one step before. Lower the"
             f" learning rate ({config.learning_rate:.2g}) or raise kl_coefficient ({config.kl_coefficient:g})."
         )

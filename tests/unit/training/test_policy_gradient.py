@@ -107,6 +107,18 @@ def test_dropout_never_enters(fresh, tokenizer, prompts):
     assert result.last["first_ratio_error"] < 1e-4 and not policy.training
 
 
+def test_without_a_price_on_drifting_a_run_needs_no_reference_and_is_the_same_run(fresh, tokenizer, prompts):
+    config = replace(SMALL, steps=3, samples_per_prompt=4)
+    watched, with_reference = train(fresh, tokenizer, prompts, config, DR_GRPO)
+    alone = fresh()
+    without = train_policy(
+        alone, None, share_of_good_tokens, tokenizer, prompts, DR_GRPO, config, generator=seeded(0)
+    )
+    assert torch.equal(weights(alone), weights(watched))
+    assert set(with_reference.last) - set(without.last) == {"kl", "kl_k3"}
+    assert without.last["reward"] == with_reference.last["reward"]
+
+
 def test_the_reference_is_not_trained(fresh, tokenizer, prompts):
     policy, reference = fresh(), clone(fresh())
     before = weights(reference)
@@ -327,6 +339,9 @@ def test_inputs_that_cannot_work_are_refused(fresh, tokenizer, prompts):
     policy = fresh()
     with pytest.raises(ValueError, match="one and the same"):
         train_policy(policy, policy, share_of_good_tokens, tokenizer, prompts, config=SMALL)
+    for algorithm, config in ((PPO, SMALL), (DR_GRPO, replace(SMALL, adaptive_kl=AdaptiveKL(target=1.0)))):
+        with pytest.raises(ValueError, match="but reference is None"):
+            train_policy(policy, None, share_of_good_tokens, tokenizer, prompts, algorithm, config)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
