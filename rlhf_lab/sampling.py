@@ -4,10 +4,10 @@
 log-probability of every sampled token *at the time it was sampled*. `completion_log_probs` computes the same
 numbers again, by another route (whole sequences, padded on the right, with gradients). The two must agree.
 
-Five things make it fast. Keys and values of past tokens are kept in memory that is reserved once, instead of being
-copied into a longer tensor at every token. GPT-2's layers are run by hand (`gpt2_decoding.py`). A token is drawn by
-inverting the cumulative distribution: one random number a row, instead of one for each token of the vocabulary. Rows
-that have ended leave the batch. And log-probabilities are computed from the hidden states of completions only,
+Six things make it fast. A prompt of many completions is read once. Keys and values of past tokens are kept in memory
+that is reserved once, instead of being copied into a longer tensor at every token. GPT-2's layers are run by hand
+(`gpt2_decoding.py`). A token is drawn by inverting the cumulative distribution: one random number a row, instead of one
+for each token of the vocabulary. Rows that have ended leave the batch. And log-probabilities are computed from the hidden states of completions only,
 because logits (one number for each token of the vocabulary) are by far the largest tensor.
 """
 
@@ -136,11 +136,17 @@ class _ReservedLayer(DynamicLayer):
         self.keys, self.values = self.all_keys[:, :, :end], self.all_values[:, :, :end]
         return self.keys, self.values
 
-    def keep_rows(self, rows: Tensor) -> None:
-        """Drop all other rows of the batch."""
-        for storage in (self.all_keys, self.all_values):
-            storage[: len(rows), :, : self.length] = storage[rows, :, : self.length]
-        self.all_keys, self.all_values = self.all_keys[: len(rows)], self.all_values[: len(rows)]
+    def take_rows(self, rows: Tensor) -> None:
+        """Go on with these rows of the batch, in place if they are fewer; one may be taken more than once."""
+        self.all_keys, self.all_values = (
+            self._taken(storage, rows) for storage in (self.all_keys, self.all_values)
+        )
+
+    def _taken(self, storage: Tensor, rows: Tensor) -> Tensor:
+        fits = len(rows) <= len(storage)
+        taken = storage[: len(rows)] if fits else storage.new_empty(len(rows), *storage.shape[1:])
+        taken[:, :, : self.length] = storage[rows, :, : self.length]
+        return taken
 
 
 def truncate_logits(logits: Tensor, top_k: int = 0, top_p: float = 1.0) -> Tensor:
@@ -249,24 +255,33 @@ def sample(
     bias = torch.zeros(B, 1, 1, P + T, dtype=model.dtype, device=device)
     bias[:, 0, 0, :P].masked_fill_(~mask, lowest)
     causal = torch.full((P, P), lowest, dtype=model.dtype, device=device).triu(1)
-    inputs, attention = ids, torch.minimum(bias[..., :P], causal)  # (B, 1, P, P)
-    positions = (mask.cumsum(1) - 1).clamp(min=0)  # (B, P): they count real tokens only
     check_every = 1 if device.type == "cpu" else 16  # looking at `ended` makes the CPU wait for a GPU
 
     by_hand = can_decode(trunk)  # GPT-2's single tokens go a quicker way
     padded = not bool(mask.all())
 
+    def read(ids: Tensor, attention: Tensor, positions: Tensor) -> Tensor:
+        """Hidden states (b, d) after the last of some more tokens (b, L)."""
+        inputs = {"input_ids": ids, "attention_mask": attention, "position_ids": positions}
+        return trunk(**inputs, past_key_values=cache, use_cache=True).last_hidden_state[:, -1]
+
+    # The prompts: each different one is read once, and serves all rows that continue it.
+    first, which = (torch.tensor(places, device=device) for places in _distinct(rows))
+    places = (mask[first].cumsum(1) - 1).clamp(min=0)  # they count real tokens only
+    state = read(ids[first], torch.minimum(bias[first, ..., :P], causal), places)[which]
+    if len(first) < B:
+        for layer in cache.layers:
+            layer.take_rows(which)
+    positions = mask.sum(1)  # (b,) of the next token
+
     for t in range(T):
-        if by_hand and t > 0:
-            state = next_hidden(trunk, inputs[:, 0], positions[:, 0], cache.layers, attention if padded else None)
-        else:
-            state = trunk(
-                input_ids=inputs,
-                attention_mask=attention,
-                position_ids=positions,
-                past_key_values=cache,
-                use_cache=True,
-            ).last_hidden_state[:, -1]  # (b, d)
+        if t > 0:
+            attention = bias[..., : P + t]
+            if by_hand:
+                state = next_hidden(trunk, token, positions, cache.layers, attention if padded else None)
+            else:
+                state = read(token[:, None], attention, positions[:, None])
+            positions = positions + 1
         token, log_p = _choose(head(state).float(), uniform[alive, t], temperature, top_k, top_p)  # (b,) each
         completion[alive, t] = token.masked_fill(ended, tokenizer.pad_token_id)
         log_probs[alive, t] = log_p.masked_fill(ended, 0.0)
@@ -276,7 +291,6 @@ def sample(
         ended_at[alive] = ended_at[alive].masked_fill(ends_now, t + 1)
         ended = ended | ends_now
 
-        positions = positions[:, -1:] + 1
         if (t + 1) % check_every == 0:
             going = int((~ended).sum())
             if going == 0:
@@ -284,9 +298,8 @@ def sample(
             if going < 0.8 * len(ended):  # enough have ended that copying the others pays
                 keep = (~ended).nonzero().squeeze(1)
                 for layer in cache.layers:
-                    layer.keep_rows(keep)
+                    layer.take_rows(keep)
                 alive, token, positions, bias, ended = (x[keep] for x in (alive, token, positions, bias, ended))
-        inputs, attention = token[:, None], bias[..., : P + t + 1]
 
     completion_mask = torch.arange(T, device=device) < ended_at[:, None]
     has_ended = (completion == end_id).logical_and(completion_mask).any(1)
@@ -307,6 +320,17 @@ def sample(
         temperature=temperature or 1.0,
         hidden=hidden[:, :longest] if keep_hidden else None,
     )
+
+
+def _distinct(rows: list[list[int]]) -> tuple[list[int], list[int]]:
+    """Where each different row stands first, and for every row the number of the one that it equals."""
+    number, first, which = {}, [], []
+    for place, row in enumerate(map(tuple, rows)):
+        if row not in number:
+            number[row] = len(first)
+            first.append(place)
+        which.append(number[row])
+    return first, which
 
 
 def _check_settings(max_new_tokens: int, temperature: float, top_k: int, top_p: float) -> None:

@@ -1,16 +1,17 @@
 """How fast: our loops beside TRL's trainers, our sampler beside `generate`, and all beside what the machine can do.
 
     python -m pip install -r tests/benchmarks/requirements.txt     TRL, for this file only
-    python tests/benchmarks/speed.py                               everything, on all cores; leave the machine alone
+    python tests/benchmarks/speed.py                               all but PPO, on all cores; leave the machine alone
+    ... --ppo-python PATH                                          PPO too, see requirements-ppo.txt
     python tests/benchmarks/speed.py --only decode sft --sizes 1m --threads 1
     python tests/benchmarks/speed.py --device cuda --dtype bfloat16 --sizes 1m 124m
     ... --write                                                    and put the tables into README.md beside this file
 
-Two processes do the same work, ours and TRL's: the same random GPT-2, prompts of 16 tokens, 48 more tokens, 64
-sequences a step (32 pairs for the reward model), AdamW, gradients clipped to 1, and no end token, so that lengths are
-fixed. They take turns, a step each, and the number that counts is the median of the ratios of neighbouring steps: what
-slows the machine down slows both. The first step is start-up and is reported apart. Each process has its own peak of
-memory. The workers stand in `speed_workers.py`.
+Ours and TRL's loop (or `generate`), each in a process of its own and set up as it comes, do the same work: the same
+random GPT-2, prompts of 16 tokens, 48 more tokens, 64 sequences a step (32 pairs for the reward model), AdamW,
+gradients clipped to 1, and no end token, so that lengths are fixed. They take turns, a step each, and the number that
+counts is the median of the ratios of neighbouring steps: what slows the machine down slows both. The first step is
+start-up and is reported apart. Each process has its own peak of memory. The workers stand in `speed_workers.py`.
 """
 
 import argparse
@@ -36,6 +37,7 @@ NAMES = {
     "ppo": "PPO, 1 epoch",
     "ppo4": "PPO, 4 epochs",
 }
+DECODERS = ("ours", "plain", "generate")  # our sampler, the same without GPT-2's quick way, transformers' own
 TARGETS = {"1m": 3.0, "5m": 2.0}  # times TRL's speed, and 1 for the reward model
 DECODE_TARGETS = {"1m": 4.0, "5m": 3.0}  # times generate's
 LENGTH, BATCH = 64, 64
@@ -51,8 +53,9 @@ class Worker:
         environment = os.environ | {"OMP_NUM_THREADS": str(options.threads), "TRL_EXPERIMENTAL_SILENCE": "1"}
         environment |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONWARNINGS": "ignore"}
         self.name, self.log = f"{who} {part} {size}", (folder / f"{who}-{part}-{size}.log").open("w+")
+        python = options.ppo_python if who == "trl" and part.startswith("ppo") else sys.executable
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "speed_workers.py"), json.dumps(settings)],
+            [python, str(HERE / "speed_workers.py"), json.dumps(settings)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,
@@ -80,11 +83,11 @@ class Worker:
         self.log.close()
 
 
-def side_by_side(part: str, size: str, options: argparse.Namespace, folder: Path) -> dict:
-    """Ours and TRL's, a step each in turn."""
-    workers, first, steps = {}, {}, {"ours": [], "trl": []}
+def take_turns(contestants, part: str, size: str, options: argparse.Namespace, folder: Path) -> tuple[dict, dict]:
+    """What each contestant said of its first step, and of those that followed, one each in turn."""
+    workers, first, steps = {}, {}, {who: [] for who in contestants}
     try:
-        for who in steps:  # one after the other: starting up is timed too
+        for who in contestants:  # one after the other: starting up is timed too
             workers[who] = Worker(who, part, size, options, folder)
             first[who] = workers[who].result()
         for _ in range(options.rounds):
@@ -93,6 +96,12 @@ def side_by_side(part: str, size: str, options: argparse.Namespace, folder: Path
     finally:
         for worker in workers.values():
             worker.end()
+    return first, steps
+
+
+def side_by_side(part: str, size: str, options: argparse.Namespace, folder: Path) -> dict:
+    """Our training loop and TRL's."""
+    first, steps = take_turns(("ours", "trl"), part, size, options, folder)
     seconds = {who: [step["seconds"] for step in taken] for who, taken in steps.items()}
     ratios = [trl / ours for ours, trl in zip(seconds["ours"], seconds["trl"], strict=True)]
     return {
@@ -107,26 +116,22 @@ def side_by_side(part: str, size: str, options: argparse.Namespace, folder: Path
 
 
 def decode(size: str, options: argparse.Namespace, folder: Path) -> dict:
-    """Our sampler, the same without GPT-2's quick way, and `generate`: a batch each in turn, in one process."""
-    worker = Worker("ours", "decode", size, options, folder)
-    try:
-        worker.result()
-        rounds = [worker.step() for _ in range(options.rounds)]
-    finally:
-        worker.end()
-    seconds = {name: [r[name] for r in rounds] for name in ("ours", "plain", "generate")}
+    """Our sampler, the same without GPT-2's quick way, and `generate`."""
+    _, steps = take_turns(DECODERS, "decode", size, options, folder)
+    seconds = {who: [step["seconds"] for step in taken] for who, taken in steps.items()}
     ratios = {n: [a / b for a, b in zip(seconds[n], seconds["ours"], strict=True)] for n in ("plain", "generate")}
-    tokens = rounds[0]["tokens"]
+    last = steps["ours"][-1]
+    tokens = last["tokens"]
     return {
         "part": "decode",
         "size": size,
-        "batch": rounds[0]["batch"],
+        "batch": last["batch"],
         "ours_tokens_a_second": tokens / statistics.median(seconds["ours"]),
         "generate_tokens_a_second": tokens / statistics.median(seconds["generate"]),
         "ratio": statistics.median(ratios["generate"]),
         "ratio_range": [min(ratios["generate"]), max(ratios["generate"])],
         "ratio_to_own_forward": statistics.median(ratios["plain"]),
-        "gigabytes": rounds[-1]["gigabytes"],
+        "gigabytes": last["gigabytes"],
     }
 
 
@@ -173,16 +178,15 @@ def machine(options: argparse.Namespace) -> dict:
     load = round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else None
     versions = {name: _version(name) for name in ("torch", "transformers", "trl")}
     where = {"processor": name, "cores": os.cpu_count(), "threads": options.threads, "load_before": load}
+    if options.ppo_python:
+        versions["trl_for_ppo"] = _version("trl", options.ppo_python)
     return where | {"dtype": options.dtype} | versions
 
 
-def _version(package: str) -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
+def _version(package: str, python: str = sys.executable) -> str:
+    script = f"from importlib.metadata import version; print(version({package!r}))"
+    found = subprocess.run([python, "-c", script], capture_output=True, text=True)
+    return found.stdout.strip() or "not installed"
 
 
 def table(report: dict) -> str:
@@ -190,7 +194,9 @@ def table(report: dict) -> str:
     m, top = report["machine"], report.get("ceiling")
     lines = [
         f"{m['processor']}, {m['cores']} cores, {m['threads']} thread(s), {m['dtype']}; torch {m['torch']},"
-        f" transformers {m['transformers']}, TRL {m['trl']}. Load before the run: {m['load_before']}"
+        f" transformers {m['transformers']}, TRL {m['trl']}"
+        + (f" (for PPO {m['trl_for_ppo']})" if "trl_for_ppo" in m else "")
+        + f". Load before the run: {m['load_before']}"
         + (" (**not idle: ratios only, and with care**)." if (m["load_before"] or 0) > 0.5 else ".")
     ]
     if top:
@@ -266,6 +272,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
+    parser.add_argument("--ppo-python", help="the Python of an environment with requirements-ppo.txt; else no PPO")
     parser.add_argument("--write", action="store_true", help="put the tables into README.md, the numbers in results/")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -277,6 +284,9 @@ def main() -> None:
             made = Path(folder) / size
             subprocess.run([sys.executable, HERE / "speed_workers.py", "prepare", size, made], check=True)
             for part in [part for part in PARTS if part in options.only and part != "ceiling"]:
+                if part.startswith("ppo") and not options.ppo_python:
+                    print(f"{part} is left out: it needs --ppo-python, see requirements-ppo.txt.", file=sys.stderr)
+                    continue
                 try:
                     row = decode(size, options, made) if part == "decode" else side_by_side(part, size, options, made)
                 except RuntimeError as error:  # the others are worth having all the same

@@ -20,7 +20,7 @@ MARK = "@@"
 
 @dataclass(frozen=True)
 class Settings:
-    who: str  # "ours" or "trl"
+    who: str  # "ours", "plain" (our sampler without GPT-2's quick way), "trl" or "generate"
     part: str
     size: str
     folder: str  # what `prepare` made
@@ -126,9 +126,9 @@ def ours(settings: Settings, gate: Gate) -> None:
     dtype = getattr(torch, settings.dtype)
     model, tokenizer = load_language_model(folder / "model", device=settings.device, dtype=dtype)
     documents = [Document(**text) for text in texts]
-    pieces = 1024 if settings.device == "cpu" else 2**16
+    pieces = 2**16  # all at once, as TRL does it: there is no padding to save
     if settings.part == "decode":
-        decode(settings, gate, model)
+        decode(settings, gate, model, type(tokenizer).from_pretrained(folder / "endless"), texts)
     elif settings.part == "sft":
         from rlhf_lab.training.language_model import LanguageModelConfig, train_language_model
 
@@ -176,46 +176,48 @@ def policy_gradient(settings: Settings, gate: Gate, model, tokenizer, prompts, s
         missing_end_penalty=0.0,
         piece_tokens=pieces,
     )
-    train_policy(model, clone(model), score, tokenizer, prompts, algorithm, config, callback=gate)
+    reference = None if settings.part == "grpo" else clone(model)  # TRL's GRPO without a KL penalty has none either
+    train_policy(model, reference, score, tokenizer, prompts, algorithm, config, callback=gate)
 
 
-def decode(settings: Settings, gate: Gate, model) -> None:
-    """A batch by our sampler, by our sampler without GPT-2's quick way, and by `generate`, in turn."""
-    import torch
+def prompts_to_continue(settings: Settings, texts: list[dict]) -> list[str]:
+    batch = 512 if settings.device != "cpu" else BATCH
+    return [texts[i % len(texts)]["prompt"] for i in range(batch)]
 
+
+def decode(settings: Settings, gate: Gate, model, tokenizer, texts: list[dict]) -> None:
+    """Batches by our sampler; "plain" goes through the model's own forward pass for every token."""
     from rlhf_lab import sampling
-    from rlhf_lab.models import load_language_model
     from rlhf_lab.training.running import keep_freed_memory
 
-    keep_freed_memory()
-    batch = 512 if settings.device != "cpu" else BATCH
-    folder = Path(settings.folder)
-    texts = json.loads((folder / "texts.json").read_text())
-    _, tokenizer = load_language_model(folder / "model")
-    endless = type(tokenizer).from_pretrained(folder / "endless")
-    prompts = [texts[i % len(texts)]["prompt"] for i in range(batch)]
-    ids = torch.tensor(endless(prompts)["input_ids"], device=settings.device)
-    model.generation_config.eos_token_id = None
-    quick = sampling.can_decode
-
-    def ours(can_decode):
-        sampling.can_decode = can_decode
-        sampling.sample(model, endless, prompts, max_new_tokens=NEW)
-
-    def generate():
-        arguments = {"max_new_tokens": NEW, "do_sample": True, "top_k": 0, "attention_mask": torch.ones_like(ids)}
-        model.generate(input_ids=ids, **arguments)
-
-    contenders = {"ours": partial(ours, quick), "plain": partial(ours, lambda trunk: False), "generate": generate}
+    keep_freed_memory()  # as every loop of ours does
+    if settings.who == "plain":
+        sampling.can_decode = lambda trunk: False
+    prompts = prompts_to_continue(settings, texts)
     while True:
-        seconds = {}
-        for name, work in contenders.items():
-            started = time.perf_counter()
-            work()
-            if settings.device != "cpu":
-                torch.cuda.synchronize()
-            seconds[name] = time.perf_counter() - started
-        gate(**seconds, tokens=batch * NEW, batch=batch)
+        sampling.sample(model, tokenizer, prompts, max_new_tokens=NEW)
+        gate(tokens=len(prompts) * NEW, batch=len(prompts))
+
+
+# --- transformers' own -------------------------------------------------------------------------------
+
+
+def generate(settings: Settings, gate: Gate) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+
+    folder = Path(settings.folder)
+    model = AutoModelForCausalLM.from_pretrained(folder / "model", dtype=getattr(torch, settings.dtype))
+    model = model.to(settings.device).eval()
+    model.generation_config.eos_token_id = None
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder / "endless")
+    prompts = prompts_to_continue(settings, json.loads((folder / "texts.json").read_text()))
+    while True:
+        ids = torch.tensor(tokenizer(prompts)["input_ids"], device=settings.device)
+        mask = torch.ones_like(ids)
+        output = model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=NEW, do_sample=True, top_k=0)
+        tokenizer.batch_decode(output[:, PROMPT:])  # ours gives texts too
+        gate()
 
 
 # --- TRL's -------------------------------------------------------------------------------------------
@@ -316,7 +318,7 @@ def main() -> None:
 
     torch.set_num_threads(settings.threads)
     torch.manual_seed(0)
-    {"ours": ours, "trl": trl}[settings.who](settings, Gate(settings))
+    {"ours": ours, "plain": ours, "trl": trl, "generate": generate}[settings.who](settings, Gate(settings))
 
 
 if __name__ == "__main__":

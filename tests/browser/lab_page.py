@@ -255,11 +255,15 @@ class Lab:
         path = self.server.home / database
         return FeedbackStore(path).events(task_id) if path.exists() else []
 
-    def wait_for_events(self, task_id: str, count: int, seconds: float = 8, **where) -> list[Record]:
-        """The events of a task, as soon as there are `count` of them; AssertionError if that takes too long."""
+    def wait_for_events(self, task_id: str, count: int, seconds: float = 20, **where) -> list[Record]:
+        """The events of a task, as soon as there are `count` of them and the page knows that they are saved.
+
+        AssertionError if that takes too long.
+        """
         deadline = time.monotonic() + seconds
         while len(events := self.events(task_id, **where)) < count and time.monotonic() < deadline:
             self.page.wait_for_timeout(40)
+        self.page.wait_for_function("() => !document.querySelector('.rlhf-panel[aria-busy]')")
         assert len(events) == count, f"{len(events)} events of task {task_id!r} in the database, expected {count}"
         return events
 

