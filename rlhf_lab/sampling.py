@@ -7,8 +7,9 @@ numbers again, by another route (whole sequences, padded on the right, with grad
 Six things make it fast. A prompt of many completions is read once. Keys and values of past tokens are kept in memory
 that is reserved once, instead of being copied into a longer tensor at every token. GPT-2's layers are run by hand
 (`gpt2_decoding.py`). A token is drawn by inverting the cumulative distribution: one random number a row, instead of one
-for each token of the vocabulary. Rows that have ended leave the batch. And log-probabilities are computed from the hidden states of completions only,
-because logits (one number for each token of the vocabulary) are by far the largest tensor.
+for each token of the vocabulary. Rows that have ended leave the batch. And log-probabilities are computed from the
+hidden states of completions only, because logits (one number for each token of the vocabulary) are by far the largest
+tensor.
 """
 
 from collections.abc import Sequence
@@ -275,13 +276,6 @@ def sample(
     positions = mask.sum(1)  # (b,) of the next token
 
     for t in range(T):
-        if t > 0:
-            attention = bias[..., : P + t]
-            if by_hand:
-                state = next_hidden(trunk, token, positions, cache.layers, attention if padded else None)
-            else:
-                state = read(token[:, None], attention, positions[:, None])
-            positions = positions + 1
         token, log_p = _choose(head(state).float(), uniform[alive, t], temperature, top_k, top_p)  # (b,) each
         completion[alive, t] = token.masked_fill(ended, tokenizer.pad_token_id)
         log_probs[alive, t] = log_p.masked_fill(ended, 0.0)
@@ -300,6 +294,13 @@ def sample(
                 for layer in cache.layers:
                     layer.take_rows(keep)
                 alive, token, positions, bias, ended = (x[keep] for x in (alive, token, positions, bias, ended))
+        if t + 1 < T:
+            attention = bias[..., : P + t + 1]
+            if by_hand:
+                state = next_hidden(trunk, token, positions, cache.layers, attention if padded else None)
+            else:
+                state = read(token[:, None], attention, positions[:, None])
+            positions = positions + 1
 
     completion_mask = torch.arange(T, device=device) < ended_at[:, None]
     has_ended = (completion == end_id).logical_and(completion_mask).any(1)
