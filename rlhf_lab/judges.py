@@ -204,7 +204,8 @@ def _log_probs(model, tokenizer, prompts: Sequence[str], texts: Sequence[str], p
     """Log-probability of each text after its prompt, in nats; per token if asked for."""
     import torch  # here, so that a rubric needs none
 
-    from rlhf_lab.sampling import Rollout, completion_log_probs
+    from rlhf_lab.log_probs import completion_log_probs
+    from rlhf_lab.sampling import Rollout
 
     device = next(model.parameters()).device
     rollout = Rollout.from_texts(tokenizer, prompts, texts, ended=per_token, device=device)

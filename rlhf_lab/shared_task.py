@@ -22,10 +22,11 @@ from torch import Tensor, nn
 from rlhf_lab.advantages import kl_k1
 from rlhf_lab.evaluation import accuracy_ceiling, expected_accuracy
 from rlhf_lab.feedback.pairs import PreferencePair, answered_pair
+from rlhf_lab.log_probs import completion_log_probs
 from rlhf_lab.models import clone, load_language_model
 from rlhf_lab.paths import data_dir, home_dir
 from rlhf_lab.reward_models import RewardModel
-from rlhf_lab.sampling import Rollout, completion_log_probs, sample
+from rlhf_lab.sampling import Rollout, sample
 from rlhf_lab.training.reward_model import RewardModelConfig, train_reward_model
 from rlhf_lab.training.reward_objectives import PairsWithStrength
 from rlhf_lab.world import TASTES, SimulatedRater, Taste, decent, load_prompts

@@ -24,9 +24,10 @@ from rlhf_lab.advantages import (
     token_rewards,
     whiten,
 )
+from rlhf_lab.log_probs import completion_hidden, token_log_probs, unflatten
 from rlhf_lab.losses import clipped_surrogate, ppo_value_loss, probability_ratio
 from rlhf_lab.models import ValueHead, trunk_and_head
-from rlhf_lab.sampling import Rollout, completion_hidden, sample, token_log_probs, unflatten
+from rlhf_lab.sampling import Rollout, sample
 from rlhf_lab.training.algorithms import Experience
 from rlhf_lab.training.optimisation import (
     apply_gradients,

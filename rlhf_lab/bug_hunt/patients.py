@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from rlhf_lab.advantages import gae, masked_mean, token_rewards, whiten
 from rlhf_lab.bug_hunt import checks
 from rlhf_lab.bug_hunt.parts import CLIP, GAMMA, HEALTHY, LAMBDA, Implementation
+from rlhf_lab.log_probs import completion_hidden
 from rlhf_lab.losses import clipped_surrogate, ppo_value_loss, probability_ratio
 from rlhf_lab.models import hidden_states, trunk_and_head
-from rlhf_lab.sampling import Rollout, completion_hidden
+from rlhf_lab.sampling import Rollout
 from rlhf_lab.training.algorithms import Experience
 
 # --- The broken parts --------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from rlhf_lab.log_probs import token_log_probs
 from rlhf_lab.models import context_length, hidden_states, trunk_and_head
-from rlhf_lab.sampling import token_log_probs
 from rlhf_lab.tokens import encode_completions, encode_prompts, pad_right, pieces_by_length
 from rlhf_lab.training.muon import make_muon
 from rlhf_lab.training.optimisation import (

@@ -14,15 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from rlhf_lab.advantages import AdaptiveKL, kl_k3, masked_mean, penalise_missing_end
+from rlhf_lab.log_probs import completion_hidden, completion_log_probs, token_log_probs, unflatten
 from rlhf_lab.models import ValueHead, trunk_and_head
-from rlhf_lab.sampling import (
-    Rollout,
-    completion_hidden,
-    completion_log_probs,
-    sample,
-    token_log_probs,
-    unflatten,
-)
+from rlhf_lab.sampling import Rollout, sample
 from rlhf_lab.tokens import pieces_by_length
 from rlhf_lab.training.algorithms import PPO, Algorithm, Experience
 from rlhf_lab.training.optimisation import (

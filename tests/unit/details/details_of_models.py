@@ -8,13 +8,14 @@ from detail import as_it_is, detail
 from torch import nn
 from transformers import AutoConfig
 
-from rlhf_lab import sampling
+from rlhf_lab import log_probs, sampling
 from rlhf_lab.advantages import penalise_missing_end
 from rlhf_lab.feedback.examples import CompletionExample
+from rlhf_lab.log_probs import completion_log_probs
 from rlhf_lab.losses import language_model_loss
 from rlhf_lab.models import ValueHead, clone, hidden_states, load_language_model, save_language_model
 from rlhf_lab.reward_models import RewardModel
-from rlhf_lab.sampling import Rollout, completion_log_probs, sample, truncate_logits
+from rlhf_lab.sampling import Rollout, sample, truncate_logits
 from rlhf_lab.tokens import pad_right
 from rlhf_lab.training.language_model import held_out_loss
 from rlhf_lab.training.policy_gradient import PolicyGradientConfig, train_policy
@@ -122,10 +123,10 @@ def rewards_are_normalised(normalise, tools):
 
 
 def temperature_forgotten(tools):
-    tools.replace("rlhf_lab.sampling.token_log_probs", no_temperature)
+    tools.replace("rlhf_lab.log_probs.token_log_probs", no_temperature)
 
 
-TOKEN_LOG_PROBS, CHOOSE, COMPLETION_HIDDEN = sampling.token_log_probs, sampling._choose, sampling.completion_hidden
+TOKEN_LOG_PROBS, CHOOSE, COMPLETION_HIDDEN = log_probs.token_log_probs, sampling._choose, log_probs.completion_hidden
 
 
 def no_temperature(head, hidden, tokens, temperature=1.0, entropy=False):
@@ -185,7 +186,7 @@ def a_mistake_that_both_share(tools):
         return TOKEN_LOG_PROBS(head, hidden, tokens, 2 * temperature, entropy)
 
     tools.replace("rlhf_lab.sampling._choose", choose)
-    tools.replace("rlhf_lab.sampling.token_log_probs", doubled)
+    tools.replace("rlhf_lab.log_probs.token_log_probs", doubled)
     tools.replace("rlhf_lab.training.policy_gradient.token_log_probs", doubled)
 
 

@@ -25,20 +25,21 @@ ALLOWED = {
     "reward_models": {"tokens", "models", "advantages"},
     "gpt2_decoding": set(),
     "sampling": LOWEST | {"tokens", "models", "gpt2_decoding"},
+    "log_probs": {"tokens", "models", "sampling"},
     "few_ratings": {"feedback"},
     "aspects": {"few_ratings", "sampling"},
-    "judges": {"world", "sampling"},
+    "judges": {"world", "sampling", "log_probs"},
     "recording": LOWEST | {"world", "feedback", "models", "sampling"},
     "evaluation": {"feedback", "sampling", "models", "world"},
     "training": LOWEST
-    | {"world", "feedback", "tokens", "models", "reward_models", "sampling", "losses", "reward_losses", "advantages"}
-    | {"evaluation"},
+    | {"world", "feedback", "tokens", "models", "reward_models", "sampling", "log_probs"}
+    | {"losses", "reward_losses", "advantages", "evaluation"},
     "enumerable": {"sampling", "training"},
     "best_of_n": {"feedback", "sampling"},
     "whole_loop": {"world", "feedback", "few_ratings", "aspects", "models", "sampling", "training"},
     "shared_task": LOWEST
-    | {"world", "feedback", "models", "reward_models", "sampling", "advantages", "evaluation", "training"},
-    "bug_hunt": {"models", "sampling", "losses", "advantages", "training"},
+    | {"world", "feedback", "models", "reward_models", "sampling", "log_probs", "advantages", "evaluation", "training"},
+    "bug_hunt": {"models", "sampling", "log_probs", "losses", "advantages", "training"},
     "plots": {"feedback", "evaluation"},
     "exercises": LOWEST,
     "widgets": LOWEST | {"feedback", "exercises"},

@@ -6,14 +6,8 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from rlhf_lab.sampling import (
-    Rollout,
-    completion_hidden,
-    completion_log_probs,
-    draw,
-    sample,
-    truncate_logits,
-)
+from rlhf_lab.log_probs import completion_hidden, completion_log_probs
+from rlhf_lab.sampling import Rollout, draw, sample, truncate_logits
 from rlhf_lab.tokens import pad_left
 
 
@@ -80,7 +74,7 @@ def test_logits_in_pieces_give_the_same_numbers_and_gradients(model, tokenizer, 
     rollout = sample(model, tokenizer, prompts, max_new_tokens=12, generator=seeded())
     results = []
     for size in (2**25, 7 * len(tokenizer)):
-        monkeypatch.setattr("rlhf_lab.sampling.LOGITS_AT_ONCE", size)
+        monkeypatch.setattr("rlhf_lab.log_probs.LOGITS_AT_ONCE", size)
         model.zero_grad()
         log_probs, entropy = completion_log_probs(model, rollout, entropy=True)
         (log_probs.sum() + entropy.sum()).backward()

@@ -19,8 +19,9 @@ from transformers import PreTrainedTokenizerFast
 
 from rlhf_lab.advantages import batch_mean_baseline, kl_k1, kl_k2, kl_k3, no_baseline
 from rlhf_lab.enumerable import Enumerable, climb, closed_form_policy, exact_kl, gradient
+from rlhf_lab.log_probs import completion_log_probs
 from rlhf_lab.models import clone, new_language_model, tiny_config
-from rlhf_lab.sampling import Rollout, completion_log_probs
+from rlhf_lab.sampling import Rollout
 from rlhf_lab.training.algorithms import (
     DR_GRPO,
     GRPO,

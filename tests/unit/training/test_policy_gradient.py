@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from rlhf_lab.advantages import AdaptiveKL, gae, token_rewards
+from rlhf_lab.log_probs import completion_log_probs
 from rlhf_lab.models import ValueHead, clone, new_language_model, tiny_config
-from rlhf_lab.sampling import completion_log_probs, sample
+from rlhf_lab.sampling import sample
 from rlhf_lab.training.algorithms import (
     DAPO,
     DR_GRPO,
