@@ -92,14 +92,13 @@ def test_it_can_be_read_by_everybody(lab, quiz):
 
 
 def test_the_explanation_does_not_wait_for_a_busy_kernel(lab):
-    lab.open_notebook(lab.write_notebook("busy.ipynb", QUIZ.format("busy"), "import time\ntime.sleep(8)"))
+    busy = "import time\ntime.sleep(8)\nprint('done')"
+    lab.open_notebook(lab.write_notebook("busy.ipynb", QUIZ.format("busy"), busy))
     lab._evaluate("() => { jupyterapp.commands.execute('notebook:run-all-cells'); }", 5)
     quiz = lab.panel(QUESTION)
     quiz.get_by_role("button", name="It rises").click()
     quiz.locator(".rlhf-why").nth(1).get_by_text("Whoever moves away").wait_for()
-    status = "() => jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.status"
-    assert lab.page.evaluate(status) == "busy"
-    lab.wait_until_idle()
+    assert "done" not in lab.printed(), "the kernel was free before anything was shown: this tested nothing"
     events(lab, "00-test-busy", 1)
 
 
