@@ -47,6 +47,7 @@ def case(request, lab):
 def panel(case, lab):
     panel = lab.panel(case.heading)
     panel.wait_for()
+    lab.wait_until_settled(panel)  # the test before may have ended with a click
     return panel
 
 
