@@ -17,6 +17,7 @@ Pairs of reviews of Tidewick, written by the town's generator; held-out places t
     python tests/benchmarks/reward_limits.py --write                         all, about 80 minutes on one core
     python tests/benchmarks/reward_limits.py --only noise-free --tastes vivid --write
     python tests/benchmarks/reward_limits.py --only noisy --tastes food      a part; what is in the file already is kept
+    python tests/benchmarks/reward_limits.py --only prepared --seeds 1 2 --write      other strangers, answers and tests
 
 With --write the results go where notebook 03 reads them, data/results/reward_limits.json, after every model.
 """

@@ -75,7 +75,7 @@ def test_the_file_that_ships_is_whole(limits):
             row = table["noisy"][f"{taste}, {how} strength, seed 0"]
             assert row["pairs"] == 2000 and 0.5 < row["accuracy"] <= row["ceiling"]
     assert min(row["agreement"] for row in table["noise_free"].values()) >= 0.97
-    met = {name.split(",")[0]: row for name, row in table["prepared"].items() if "ceiling" in row}
-    assert met.keys() == TASTES.keys()
+    met = {name: row for name, row in table["prepared"].items() if "ceiling" in row}
+    assert met.keys() == {f"{taste}, seed {seed}" for taste in TASTES for seed in (0, 1, 2)}
     for row in met.values():  # within two points of the ceiling, with 2,000 answers that have slips in them
         assert row["pairs"] == 2000 and 0 <= row["ceiling"] - row["accuracy"] < 0.02
