@@ -132,9 +132,7 @@ class _ReservedLayer(DynamicLayer):
 
     def take_rows(self, rows: Tensor) -> None:
         """Go on with these rows of the batch, in place if they are fewer; one may be taken more than once."""
-        self.all_keys, self.all_values = (
-            self._taken(storage, rows) for storage in (self.all_keys, self.all_values)
-        )
+        self.all_keys, self.all_values = (self._taken(storage, rows) for storage in (self.all_keys, self.all_values))
 
     def _taken(self, storage: Tensor, rows: Tensor) -> Tensor:
         fits = len(rows) <= len(storage)
@@ -261,8 +259,8 @@ def sample(
 
     # The prompts: each different one is read once, and serves all rows that continue it.
     first, which = (torch.tensor(places, device=device) for places in _distinct(rows))
-    places = (mask[first].cumsum(1) - 1).clamp(min=0)  # they count real tokens only
-    state = read(ids[first], torch.minimum(bias[first, ..., :P], causal), places)[which]
+    positions = (mask[first].cumsum(1) - 1).clamp(min=0)  # they count real tokens only
+    state = read(ids[first], torch.minimum(bias[first, ..., :P], causal), positions)[which]  # (B, d)
     if len(first) < B:
         for layer in cache.layers:
             layer.take_rows(which)
