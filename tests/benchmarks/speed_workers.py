@@ -126,7 +126,7 @@ def ours(settings: Settings, gate: Gate) -> None:
     dtype = getattr(torch, settings.dtype)
     model, tokenizer = load_language_model(folder / "model", device=settings.device, dtype=dtype)
     documents = [Document(**text) for text in texts]
-    pieces = 2**16  # all at once, as TRL does it: there is no padding to save
+    pieces = 2**16  # a batch at once; the loops' own 1024 is for rows of uneven length, and here none has padding
     if settings.part == "decode":
         decode(settings, gate, model, type(tokenizer).from_pretrained(folder / "endless"), texts)
     elif settings.part == "sft":
@@ -142,7 +142,7 @@ def ours(settings: Settings, gate: Gate) -> None:
         config = RewardModelConfig(epochs=STEPS, batch_size=PAIRS, learning_rate=1e-5, piece_tokens=pieces)
         train_reward_model(RewardModel.from_language_model(model), tokenizer, pairs, config, callback=gate)
     else:
-        _, endless = model, type(tokenizer).from_pretrained(folder / "endless")
+        endless = type(tokenizer).from_pretrained(folder / "endless")
         prompts = [document.prompt for document in documents]
         rewards = {"ppo": "reward", "ppo4": "reward"}.get(settings.part)
         score = _score_even if rewards is None else RewardModel.load(folder / rewards, settings.device).score_rollout

@@ -178,27 +178,25 @@ def test_loops_without_end_are_stopped(capsys):
 
     started = time.perf_counter()
     words, kept = says(capsys, loops)
-    assert "has not finished" in words and not kept and time.perf_counter() - started < 15
-    deadline = time.perf_counter() + 10
-    while any(thread.name == "exercise" for thread in threading.enumerate()) and time.perf_counter() < deadline:
-        time.sleep(0.05)
-    assert time.perf_counter() < deadline, "the loop goes on"
+    assert "has not finished" in words and not kept and time.perf_counter() - started < 2
+    time.sleep(0.2)
+    assert not [thread for thread in threading.enumerate() if thread.name == "exercise"]
 
 
 def test_what_catches_everything_is_left_behind(capsys):
-    enough, deadline = threading.Event(), time.perf_counter() + 30
+    deadline = time.perf_counter() + 2.5
 
     def stubborn(losses, counts):
-        while not enough.is_set() and time.perf_counter() < deadline:
+        while time.perf_counter() < deadline:
             try:
-                while not enough.is_set() and time.perf_counter() < deadline:
+                while time.perf_counter() < deadline:
                     pass
             except BaseException:
                 pass
 
+    started = time.perf_counter()
     words, _ = says(capsys, stubborn)
-    assert "has not finished" in words and time.perf_counter() < deadline
-    enough.set()
+    assert "has not finished" in words and time.perf_counter() - started < 2.3
 
 
 def test_what_a_function_prints_is_shown_in_short(capsys):

@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -62,8 +63,11 @@ def test_the_solution_needs_nothing_of_ours(exercise):
     assert judge(exercise, namespace[exercise.name]).state == "correct"
 
 
-def test_the_reference_is_correct(exercise):
+def test_the_reference_is_correct_and_quickly_so(exercise):
+    solved_cases(exercise)
+    started = time.perf_counter()
     assert judge(exercise, exercise.reference).state == "correct"
+    assert time.perf_counter() - started < 1
 
 
 def test_cases_are_the_same_every_time_and_left_as_they_were(exercise):

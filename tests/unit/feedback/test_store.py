@@ -201,7 +201,7 @@ def test_a_locked_file_is_waited_for_but_not_long(store, record):
         started = time.monotonic()
         with pytest.raises(StoreBusyError, match=r"feedback\.sqlite locked for 3 seconds.*try again"):
             store.append(record(1))
-        assert 2.5 < time.monotonic() - started < 15
+        assert 2.5 < time.monotonic() - started < 4
         other.execute("ROLLBACK")
         assert store.append(record(1)) == 1
         other.execute("BEGIN EXCLUSIVE")
@@ -222,7 +222,7 @@ def test_a_reader_that_stays_delays_the_commit_but_not_for_long(store, record):
         started = time.monotonic()
         with pytest.raises(StoreBusyError):
             store.append(record(2))
-        assert time.monotonic() - started < 15
+        assert time.monotonic() - started < 4
         assert len(store.events()) == 1
     assert store.append(record(2)) == 2
 
