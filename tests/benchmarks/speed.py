@@ -8,9 +8,10 @@
     ... --write                                                    and put the tables into README.md beside this file
 
 Ours and TRL's loop (or `generate`), each in a process of its own, do the same work: the same random GPT-2, prompts of
-16 tokens, 48 more tokens, 64 sequences a step (32 pairs for the reward model), AdamW, gradients clipped to 1, and no end token, so that lengths are fixed. They take turns, a step each, and the number that
-counts is the median of the ratios of neighbouring steps: what slows the machine down slows both. The first step is
-start-up and is reported apart. Each process has its own peak of memory. The workers stand in `speed_workers.py`.
+16 tokens, 48 more tokens, 64 sequences a step (32 pairs for the reward model), AdamW, gradients clipped to 1, and no
+end token, so that lengths are fixed. They take turns, a step each, and the number that counts is the median of the
+ratios of neighbouring steps: what slows the machine down slows both. The first step is start-up and is reported apart.
+Each process has its own peak of memory. The workers stand in `speed_workers.py`.
 """
 
 import argparse
