@@ -4,10 +4,11 @@
 log-probability of every sampled token *at the time it was sampled*. `log_probs.py` computes the same numbers again, by
 another route. The two must agree.
 
-Five things make it fast. A prompt of many completions is read once. Keys and values of past tokens are kept in memory
+Six things make it fast. A prompt of many completions is read once. Keys and values of past tokens are kept in memory
 that is reserved once, instead of being copied into a longer tensor at every token. GPT-2's layers are run by hand
-(`gpt2_decoding.py`). A token is drawn by inverting the cumulative distribution: one random number a row, instead of one
-for each token of the vocabulary. And rows that have ended leave the batch.
+(`gpt2_decoding.py`). On a CPU, weights are laid out once for all tokens (`linear_maps.py`). A token is drawn by
+inverting the cumulative distribution: one random number a row, instead of one for each token of the vocabulary. And
+rows that have ended leave the batch.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,8 @@ import torch
 from torch import Tensor, nn
 from transformers.cache_utils import Cache, DynamicLayer
 
-from rlhf_lab.gpt2_decoding import can_decode, next_hidden
+from rlhf_lab.gpt2_decoding import Decoder, can_decode
+from rlhf_lab.linear_maps import laid_out
 from rlhf_lab.models import context_length, trunk_and_head
 from rlhf_lab.tokens import (
     decode_completions,
@@ -249,7 +251,8 @@ def sample(
     causal = torch.full((P, P), lowest, dtype=model.dtype, device=device).triu(1)
     check_every = 1 if device.type == "cpu" else 16  # looking at `ended` makes the CPU wait for a GPU
 
-    by_hand = can_decode(trunk)  # GPT-2's single tokens go a quicker way
+    decoder = Decoder(trunk, B) if can_decode(trunk) else None  # GPT-2's single tokens go a quicker way
+    logits_of = laid_out(head, B)
     padded = not bool(mask.all())
 
     def read(ids: Tensor, attention: Tensor, positions: Tensor) -> Tensor:
@@ -267,7 +270,7 @@ def sample(
     positions = mask.sum(1)  # (b,) of the next token
 
     for t in range(T):
-        token, log_p = _choose(head(state).float(), uniform[alive, t], temperature, top_k, top_p)  # (b,) each
+        token, log_p = _choose(logits_of(state).float(), uniform[alive, t], temperature, top_k, top_p)  # (b,) each
         completion[alive, t] = token.masked_fill(ended, tokenizer.pad_token_id)
         log_probs[alive, t] = log_p.masked_fill(ended, 0.0)
         if keep_hidden:
@@ -287,8 +290,8 @@ def sample(
                 alive, token, positions, bias, ended = (x[keep] for x in (alive, token, positions, bias, ended))
         if t + 1 < T:
             attention = bias[..., : P + t + 1]
-            if by_hand:
-                state = next_hidden(trunk, token, positions, cache.layers, attention if padded else None)
+            if decoder:
+                state = decoder.next_hidden(token, positions, cache.layers, attention if padded else None)
             else:
                 state = read(token[:, None], attention, positions[:, None])
             positions = positions + 1

@@ -9,6 +9,13 @@ from rlhf_lab.models import new_language_model, tiny_config
 from rlhf_lab.sampling import sample
 
 
+@pytest.fixture(autouse=True, params=["weights laid out", "layers as they are"])
+def products(request, monkeypatch):
+    """Small as the models here are, both kinds of product get their turn."""
+    smallest = 0 if request.param == "weights laid out" else float("inf")
+    monkeypatch.setattr("rlhf_lab.linear_maps.SMALLEST_PRODUCT", smallest)
+
+
 def both_ways(monkeypatch, model, tokenizer, prompts, **settings):
     """Rollouts by hand and by the model's own forward pass, from the same random numbers; and forward passes taken."""
     runs, calls = [], []
@@ -16,6 +23,7 @@ def both_ways(monkeypatch, model, tokenizer, prompts, **settings):
     for by_hand in (True, False):
         if not by_hand:
             monkeypatch.setattr("rlhf_lab.sampling.can_decode", lambda trunk: False)
+            monkeypatch.setattr("rlhf_lab.sampling.laid_out", lambda layer, rows: layer)
         generator = torch.Generator().manual_seed(0)
         runs.append(sample(model, tokenizer, prompts, generator=generator, keep_hidden=True, **settings))
         runs.append(len(calls))

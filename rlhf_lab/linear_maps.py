@@ -1,0 +1,55 @@
+"""The model's linear maps, for the few rows of a decoding step: on a CPU, weights are laid out once for many products.
+
+PyTorch gives products in float32 to MKL. oneDNN, which is part of PyTorch too, is 1.1 to 1.6 times as fast when the
+same weights meet a few rows again and again (`tests/benchmarks`), because they are brought into its own layout before.
+The two operations that do it are those of `torch.compile`. They have no public name, so they are tried out first, and
+where they do not give the right product, or do not fit, the layer itself is called.
+"""
+
+from collections.abc import Callable
+from functools import cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D
+
+SMALLEST_PRODUCT = 2**20  # multiplications; for smaller ones, laying out the weights takes longer than it saves
+
+
+def laid_out(layer: nn.Module, rows: int) -> Callable[[Tensor], Tensor]:
+    """`layer` as a function of (b, in), quickest for b = `rows`, to be used until its weights change. No gradients.
+
+    It is the layer itself where that is quickest or the only way: on a GPU, for small products, in other than 32
+    bits, with hooks, or where the layer is not of PyTorch's or GPT-2's own kind (an adapter around one, say).
+    """
+    weight = getattr(layer, "weight", None)
+    fits = (
+        type(layer) in (nn.Linear, Conv1D)
+        and rows * weight.numel() >= SMALLEST_PRODUCT
+        and weight.device.type == "cpu"
+        and weight.dtype == torch.float32
+        and not layer._forward_hooks
+        and not layer._forward_pre_hooks
+    )
+    if not (fits and _works()):
+        return layer
+    weight = weight.detach()
+    return _product(weight.T.contiguous() if type(layer) is Conv1D else weight, layer.bias, rows)
+
+
+def _product(weight: Tensor, bias: Tensor | None, rows: int) -> Callable[[Tensor], Tensor]:
+    """The map by `weight` (out, in), as `F.linear`, in oneDNN's layout."""
+    kept = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
+    return lambda x: torch.ops.mkldnn._linear_pointwise(x, kept, bias, "none", [], "")
+
+
+@cache
+@torch.no_grad()
+def _works() -> bool:
+    """Whether this PyTorch has the two operations, and they give the product that they should."""
+    x, weight, bias = torch.ones(4, 8), torch.arange(24.0).view(3, 8), torch.ones(3)
+    try:
+        return torch.allclose(_product(weight, bias, 4)(x), F.linear(x, weight, bias))
+    except (AttributeError, RuntimeError, TypeError):
+        return False
