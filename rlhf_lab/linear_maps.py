@@ -1,9 +1,9 @@
 """The model's linear maps, for the few rows of a decoding step: on a CPU, weights are laid out once for many products.
 
-PyTorch gives products in float32 to MKL. oneDNN, which is part of PyTorch too, is 1.1 to 1.6 times as fast when the
-same weights meet a few rows again and again (`tests/benchmarks`), because they are brought into its own layout before.
-The two operations that do it are those of `torch.compile`. They have no public name, so they are tried out first, and
-where they do not give the right product, or do not fit, the layer itself is called.
+PyTorch gives products in float32 to MKL. oneDNN, which is part of PyTorch too, is quicker when the same weights meet a
+few rows again and again, most of all once they are in its own layout (by how much: `tests/benchmarks`). The two
+operations that do it are those of `torch.compile`. They have no public name, so they are tried out first, and where
+they do not give the right product, or do not fit, the layer itself is called.
 """
 
 from collections.abc import Callable
