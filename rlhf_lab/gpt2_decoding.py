@@ -1,10 +1,10 @@
-"""One more token for GPT-2: the layers run by hand on the reserved keys and values, for a fraction of the overhead.
+"""GPT-2's layers run by hand on the reserved keys and values, for a fraction of the overhead.
 
 With a small model most of the time of a token goes into what surrounds the arithmetic: masks that are built and
 not needed, checks, and an attention kernel that is made for many queries and gets one. A `Decoder` does the same
 sums in a few lines, and lays out the weights once for all the tokens to come (`linear_maps.py`). It calls the model's
-own linear maps and layer norms, so adapters (LoRA) and hooks on them work as ever. Other architectures, and prompts,
-go through the model's own forward pass.
+own linear maps and layer norms, so adapters (LoRA) and hooks on them work as ever. Other architectures go through the
+model's own forward pass.
 """
 
 import torch
@@ -21,38 +21,45 @@ def can_decode(trunk: nn.Module) -> bool:
 
 
 class Decoder:
-    """GPT-2's trunk, one token a row at a time, for about `rows` rows; to be used until the weights change."""
+    """GPT-2's trunk, quickest for one token in each of about `rows` rows; to be used until the weights change."""
 
     def __init__(self, trunk: GPT2Model, rows: int):
         self.trunk = trunk
         self.maps = [
-            [laid_out(m, rows) for m in (block.attn.c_attn, block.attn.c_proj, block.mlp.c_fc, block.mlp.c_proj)]
+            (
+                laid_out(block.attn.c_attn, rows),
+                laid_out(block.attn.c_proj, rows),
+                laid_out(block.mlp.c_fc, rows, block.mlp.act),
+                laid_out(block.mlp.c_proj, rows),
+            )
             for block in trunk.h
         ]
 
-    def next_hidden(self, tokens: Tensor, positions: Tensor, layers: list, bias: Tensor | None) -> Tensor:
-        """Hidden states (b, d) after one more token (b,) at position (b,) of each row; what the trunk would give.
+    def last_hidden(self, tokens: Tensor, positions: Tensor, layers: list, bias: Tensor) -> Tensor:
+        """Hidden states (b, d) after the last of n more tokens (b, n) at positions (b, n); what the trunk would give.
 
-        layers: the reserved keys and values of each layer, see `sampling`; the new token's are written to them.
-        bias: (b, 1, 1, L) what is added to the attention scores of all L tokens so far; None where none is padding.
+        layers: the reserved keys and values of each layer, see `sampling`; the new tokens' are written to them.
+        bias: (b, 1, n, L) what is added to the attention scores of all L tokens so far.
         """
         trunk = self.trunk
-        x = trunk.wte(tokens) + trunk.wpe(positions)  # (b, d)
-        (b, d), heads = x.shape, trunk.config.n_head
+        (b, n), heads = tokens.shape, trunk.config.n_head
+        x = (trunk.wte(tokens) + trunk.wpe(positions)).flatten(0, 1)  # (b n, d)
+        d = x.shape[1]
         for block, layer, (c_attn, c_proj, mlp_up, mlp_down) in zip(trunk.h, layers, self.maps, strict=True):
-            query, key, value = (part.view(b, heads, 1, d // heads) for part in c_attn(block.ln_1(x)).split(d, dim=1))
+            parts = c_attn(block.ln_1(x)).split(d, dim=1)
+            query, key, value = (part.view(b, n, heads, d // heads).transpose(1, 2) for part in parts)
             keys, values = layer.update(key, value)  # (b, heads, L, d / heads) each
+            if n > 1 and block is trunk.h[-1]:  # from here on, only the last token's state is asked for
+                x, query, bias = x.view(b, n, d)[:, -1], query[:, :, -1:], bias[:, :, -1:]
             attended = _attend(query, keys, values, bias, block.attn.scaling)
-            x = x + c_proj(attended.reshape(b, d))
-            x = x + mlp_down(block.mlp.act(mlp_up(block.ln_2(x))))
+            x = x + c_proj(attended.transpose(1, 2).reshape(x.shape))
+            x = x + mlp_down(mlp_up(block.ln_2(x)))
         return trunk.ln_f(x)
 
 
-def _attend(query: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None, scale: float) -> Tensor:
-    """Attention (b, heads, 1, w) of one query a head. On a CPU two products of matrices beat the fused kernel."""
-    if query.device.type != "cpu":
+def _attend(query: Tensor, keys: Tensor, values: Tensor, bias: Tensor, scale: float) -> Tensor:
+    """Attention (b, heads, n, w) of n queries a head. On a CPU two products beat the fused kernel where n is 1."""
+    if query.device.type != "cpu" or query.shape[2] > 1:
         return F.scaled_dot_product_attention(query, keys, values, attn_mask=bias, scale=scale)
-    scores = torch.matmul(query * scale, keys.transpose(2, 3))  # (b, heads, 1, L)
-    if bias is not None:
-        scores += bias
+    scores = torch.matmul(query * scale, keys.transpose(2, 3)) + bias  # (b, heads, 1, L)
     return torch.matmul(scores.softmax(-1), values)

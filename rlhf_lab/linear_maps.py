@@ -12,15 +12,18 @@ from functools import cache
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from transformers.activations import GELUTanh
 from transformers.pytorch_utils import Conv1D
 
 SMALLEST_PRODUCT = 2**20  # multiplications; for smaller ones, laying out the weights takes longer than it saves
 
 
-def laid_out(layer: nn.Module, rows: int) -> Callable[[Tensor], Tensor]:
+def laid_out(layer: nn.Module, rows: int, activation: nn.Module | None = None) -> Callable[[Tensor], Tensor]:
     """`layer` as a function of (b, in), quickest for b = `rows`, to be used until its weights change. No gradients.
 
-    It is the layer itself where that is quickest or the only way: on a GPU, for small products, in other than 32
+    activation: what to apply to the layer's output; GPT-2's own is then part of the product.
+
+    The layer itself is called where that is quickest or the only way: on a GPU, for small products, in other than 32
     bits, with hooks, or where the layer is not of PyTorch's or GPT-2's own kind (an adapter around one, say).
     """
     weight = getattr(layer, "weight", None)
@@ -33,23 +36,31 @@ def laid_out(layer: nn.Module, rows: int) -> Callable[[Tensor], Tensor]:
         and not layer._forward_pre_hooks
     )
     if not (fits and _works()):
-        return layer
-    weight = weight.detach()
-    return _product(weight.T.contiguous() if type(layer) is Conv1D else weight, layer.bias, rows)
+        return _followed_by(activation, layer)
+    weight = weight.T.contiguous() if type(layer) is Conv1D else weight
+    if type(activation) is GELUTanh:
+        return _product(weight.detach(), layer.bias, rows, "gelu", "tanh")
+    return _followed_by(activation, _product(weight.detach(), layer.bias, rows))
 
 
-def _product(weight: Tensor, bias: Tensor | None, rows: int) -> Callable[[Tensor], Tensor]:
-    """The map by `weight` (out, in), as `F.linear`, in oneDNN's layout."""
+def _followed_by(activation: nn.Module | None, product: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    return product if activation is None else lambda x: activation(product(x))
+
+
+def _product(weight: Tensor, bias: Tensor | None, rows: int, then="none", kind="") -> Callable[[Tensor], Tensor]:
+    """The map by `weight` (out, in), as `F.linear`, in oneDNN's layout, and an activation of oneDNN's own."""
     kept = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
-    return lambda x: torch.ops.mkldnn._linear_pointwise(x, kept, bias, "none", [], "")
+    return lambda x: torch.ops.mkldnn._linear_pointwise(x, kept, bias, then, [], kind)
 
 
 @cache
 @torch.no_grad()
 def _works() -> bool:
     """Whether this PyTorch has the two operations, and they give the product that they should."""
-    x, weight, bias = torch.ones(4, 8), torch.arange(24.0).view(3, 8), torch.ones(3)
+    x, weight, bias = torch.ones(4, 8), torch.arange(-12.0, 12.0).view(3, 8) / 8, torch.ones(3)
+    right = F.linear(x, weight, bias)
     try:
-        return torch.allclose(_product(weight, bias, 4)(x), F.linear(x, weight, bias))
+        linear, gelu = _product(weight, bias, 4)(x), _product(weight, bias, 4, "gelu", "tanh")(x)
     except (AttributeError, RuntimeError, TypeError):
         return False
+    return torch.allclose(linear, right) and torch.allclose(gelu, F.gelu(right, approximate="tanh"), atol=1e-5)

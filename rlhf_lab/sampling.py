@@ -176,8 +176,7 @@ def draw(probabilities: Tensor, uniform: Tensor) -> Tensor:
 def _choose(logits: Tensor, uniform: Tensor, temperature: float, top_k: int, top_p: float) -> tuple[Tensor, Tensor]:
     """Tokens (b,) drawn from logits (b, V), and their log-probabilities (b,) in the whole distribution.
 
-    One pass of exponentials serves both. log p is taken from the logits, less what the likeliest token's are, and
-    not from p: it is exact even where p is too small for a float.
+    One pass of exponentials serves both: what is drawn is never too unlikely for a float, so log p may come from p.
     """
     if temperature not in (0, 1):
         logits = logits / temperature
@@ -188,8 +187,7 @@ def _choose(logits: Tensor, uniform: Tensor, temperature: float, top_k: int, top
         token = draw(truncate_logits(logits, top_k, top_p).softmax(-1), uniform)
     else:
         token = draw(p, uniform)
-    below_likeliest = logits.gather(1, token[:, None]).squeeze(1) - logits.amax(-1)
-    return token, below_likeliest + p.amax(-1).log()
+    return token, p.gather(1, token[:, None]).squeeze(1).log()
 
 
 @torch.no_grad()
@@ -251,12 +249,13 @@ def sample(
     causal = torch.full((P, P), lowest, dtype=model.dtype, device=device).triu(1)
     check_every = 1 if device.type == "cpu" else 16  # looking at `ended` makes the CPU wait for a GPU
 
-    decoder = Decoder(trunk, B) if can_decode(trunk) else None  # GPT-2's single tokens go a quicker way
+    decoder = Decoder(trunk, B) if can_decode(trunk) else None  # GPT-2 goes a quicker way
     logits_of = laid_out(head, B)
-    padded = not bool(mask.all())
 
     def read(ids: Tensor, attention: Tensor, positions: Tensor) -> Tensor:
         """Hidden states (b, d) after the last of some more tokens (b, L)."""
+        if decoder:
+            return decoder.last_hidden(ids, positions, cache.layers, attention)
         inputs = {"input_ids": ids, "attention_mask": attention, "position_ids": positions}
         return trunk(**inputs, past_key_values=cache, use_cache=True).last_hidden_state[:, -1]
 
@@ -289,11 +288,7 @@ def sample(
                     layer.take_rows(keep)
                 alive, token, positions, bias, ended = (x[keep] for x in (alive, token, positions, bias, ended))
         if t + 1 < T:
-            attention = bias[..., : P + t + 1]
-            if decoder:
-                state = decoder.next_hidden(token, positions, cache.layers, attention if padded else None)
-            else:
-                state = read(token[:, None], attention, positions[:, None])
+            state = read(token[:, None], bias[..., : P + t + 1], positions[:, None])
             positions = positions + 1
 
     completion_mask = torch.arange(T, device=device) < ended_at[:, None]

@@ -187,12 +187,12 @@ def prompts_to_continue(settings: Settings, texts: list[dict]) -> list[str]:
 
 def decode(settings: Settings, gate: Gate, model, tokenizer, texts: list[dict]) -> None:
     """Batches by our sampler; "plain" goes through the model's own forward pass for every token."""
-    from rlhf_lab import gpt2_decoding, sampling
+    from rlhf_lab import linear_maps, sampling
     from rlhf_lab.training.running import keep_freed_memory
 
     keep_freed_memory()  # as every loop of ours does
     if settings.who != "ours":
-        sampling.laid_out = gpt2_decoding.laid_out = lambda layer, rows: layer
+        linear_maps._works = lambda: False
     if settings.who == "plain":
         sampling.can_decode = lambda trunk: False
     prompts = prompts_to_continue(settings, texts)
@@ -320,7 +320,8 @@ def main() -> None:
 
     torch.set_num_threads(settings.threads)
     torch.manual_seed(0)
-    {"ours": ours, "unlaid": ours, "plain": ours, "trl": trl, "generate": generate}[settings.who](settings, Gate(settings))
+    contestant = {"trl": trl, "generate": generate}.get(settings.who, ours)
+    contestant(settings, Gate(settings))
 
 
 if __name__ == "__main__":

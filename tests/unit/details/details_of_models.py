@@ -11,6 +11,7 @@ from transformers import AutoConfig
 from rlhf_lab import log_probs, sampling
 from rlhf_lab.advantages import penalise_missing_end
 from rlhf_lab.feedback.examples import CompletionExample
+from rlhf_lab.gpt2_decoding import Decoder
 from rlhf_lab.log_probs import completion_log_probs
 from rlhf_lab.losses import language_model_loss
 from rlhf_lab.models import ValueHead, clone, hidden_states, load_language_model, save_language_model
@@ -264,15 +265,26 @@ def padded_on_the_right(tools):
     tools.replace("rlhf_lab.sampling.pad_left", pad_right)
 
 
-def forward_with(changes):
-    """Prepares the model's trunk so that it gets other arguments than the sampler gives it."""
+def decoder_with(change):
+    """Has the sampler's decoder get other positions and another bias than it is given."""
 
     def prepare(tools):
-        trunk = tools.model.base_model
-        itself = trunk.forward
-        trunk.forward = lambda **kwargs: itself(**kwargs | changes(kwargs))
+        last_hidden = Decoder.last_hidden
+        tools.replace(
+            "rlhf_lab.gpt2_decoding.Decoder.last_hidden",
+            lambda decoder, ids, *given: last_hidden(decoder, ids, *change(*given)),
+        )
 
     return prepare
+
+
+def positions_of_columns(positions, layers, bias):
+    return torch.arange(layers[0].length, bias.shape[-1]).expand(len(bias), -1), layers, bias
+
+
+def only_causal(positions, layers, bias):
+    lowest = torch.finfo(bias.dtype).min
+    return positions, layers, torch.full_like(bias, lowest).triu(1 + layers[0].length)
 
 
 @detail(
@@ -281,10 +293,8 @@ def forward_with(changes):
     right=as_it_is,
     broken={
         "padded on the right": padded_on_the_right,
-        "positions that count padding": forward_with(
-            lambda given: {"position_ids": torch.arange(given["input_ids"].shape[1])[None]}
-        ),
-        "padding is looked at": forward_with(lambda given: {"attention_mask": None}),
+        "positions that count padding": decoder_with(positions_of_columns),
+        "padding is looked at": decoder_with(only_causal),
     },
 )
 def a_row_does_not_depend_on_its_padding(prepare, tools):

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from transformers.activations import GELUTanh, NewGELUActivation
 from transformers.pytorch_utils import Conv1D
 
 from rlhf_lab import linear_maps
@@ -22,6 +23,16 @@ def test_the_same_products_for_any_number_of_rows(kind, rows):
     quick = laid_out(layer, 64)
     assert quick is not layer
     assert torch.allclose(quick(x), layer(x), atol=1e-5)
+
+
+@here
+@pytest.mark.parametrize("activation", [GELUTanh(), NewGELUActivation(), nn.ReLU()], ids=lambda a: type(a).__name__)
+@pytest.mark.parametrize("width", [8, 128])  # too small to be laid out, and wide enough
+@torch.no_grad()
+def test_activations_follow(activation, width):
+    layer, x = Conv1D(200, width), 3 * torch.randn(64, width)
+    x[0] = 1e3  # far from zero, too
+    assert torch.allclose(laid_out(layer, 64, activation)(x), activation(layer(x)), atol=1e-5)
 
 
 @here
@@ -64,19 +75,23 @@ def test_what_does_not_fit_is_called_itself(layer, rows):
     assert laid_out(layer, rows) is layer
 
 
-def _wrong(weight, bias, rows):
+def _wrong(weight, bias, rows, *activation):
     return lambda x: torch.zeros(len(x), len(weight))
 
 
-def _missing(weight, bias, rows):
+def _no_activation(weight, bias, rows, *activation):
+    return lambda x: nn.functional.linear(x, weight, bias)
+
+
+def _missing(weight, bias, rows, *activation):
     return torch.ops.mkldnn.no_such_operation(weight)
 
 
-def _other_arguments(weight, bias, rows):
+def _other_arguments(weight, bias, rows, *activation):
     return torch.ops.mkldnn._reorder_linear_weight(weight, rows, "one", "two", "three")
 
 
-@pytest.mark.parametrize("product", [_wrong, _missing, _other_arguments])
+@pytest.mark.parametrize("product", [_wrong, _no_activation, _missing, _other_arguments])
 def test_without_the_right_operations_the_layer_itself(monkeypatch, product):
     monkeypatch.setattr(linear_maps, "_product", product)
     linear_maps._works.cache_clear()

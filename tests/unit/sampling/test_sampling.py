@@ -160,9 +160,7 @@ def test_a_row_does_not_depend_on_the_rest_of_the_batch(model, tokenizer, prompt
 
 def test_a_prompt_of_many_completions_is_read_once_and_serves_them_all(model, tokenizer, prompts):
     read = []
-    hook = model.base_model.register_forward_pre_hook(
-        lambda _, args, kwargs: read.append(kwargs["input_ids"].shape), with_kwargs=True
-    )
+    hook = model.get_input_embeddings().register_forward_pre_hook(lambda _, tokens: read.append(tokens[0].shape))
     mixed = [prompts[i] for i in (1, 0, 1, 1, 2, 0)]
     rollout = sample(model, tokenizer, mixed, max_new_tokens=12, generator=seeded())
     hook.remove()
@@ -189,7 +187,7 @@ def test_end_token_stops_a_row_and_belongs_to_the_completion(model, tokenizer, p
 def test_stops_early_when_all_have_ended(model, tokenizer, prompts):
     make_end_likely(model, tokenizer, 1e4)
     calls = []
-    model.base_model.register_forward_hook(lambda *_: calls.append(1))
+    model.get_input_embeddings().register_forward_hook(lambda *_: calls.append(1))
     rollout = sample(model, tokenizer, prompts, max_new_tokens=50, generator=seeded())
     assert len(calls) == 1
     assert rollout.texts == [""] * 4 and rollout.completion_ids.shape == (4, 1) and rollout.ended.all()
