@@ -212,7 +212,7 @@ def table(report: dict) -> str:
         lines += [
             "",
             "| | model | ours, s a step | TRL, s a step | TRL / ours (range) | target | GB, ours and TRL"
-            " | s to the first step, ours and TRL |",
+            " | s to the end of the first step, ours and TRL |",
             "|---|---|---|---|---|---|---|---|",
         ]
     for row in loops:
