@@ -1,4 +1,4 @@
-"""The model's linear maps, for the few rows of a decoding step: on a CPU, weights are laid out once for many products.
+"""The model's linear maps while it samples: on a CPU, weights are laid out once for many products.
 
 PyTorch gives products in float32 to MKL. oneDNN, which is part of PyTorch too, is quicker when the same weights meet a
 few rows again and again, most of all once they are in its own layout (by how much: `tests/benchmarks`). The two
