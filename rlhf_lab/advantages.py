@@ -185,8 +185,8 @@ def _groups(returns: Tensor, group_size: int) -> Tensor:
     """Returns (B,) as (B / group_size, group_size)."""
     if group_size < 2:
         raise ValueError(
-            "A baseline from the other completions of a prompt needs at least two of them; set samples_per_prompt to 2"
-            " or more."
+            "A baseline from the other completions of a prompt needs at least two of them; set"
+            " samples_per_prompt to 2 or more."
         )
     if len(returns) % group_size:
         raise ValueError(f"{len(returns)} returns cannot be split into groups of {group_size}.")

@@ -49,7 +49,10 @@ class RubricJudge:
     source: ClassVar[str] = "model"  # of its answers in a store
 
     def __init__(
-        self, criteria: Sequence[Criterion], name: str = "rubric", tie_below: float = 0.0,
+        self,
+        criteria: Sequence[Criterion],
+        name: str = "rubric",
+        tie_below: float = 0.0,
         bad_below: float | None = None,
     ):
         if not criteria:
@@ -71,7 +74,7 @@ class RubricJudge:
         return sum(self.points(prompt, text).values())
 
     def compare(self, prompt: str, left: str, right: str) -> str:
-        """"left", "right", "tie" or "both_bad". The same whichever stands on the left."""
+        """ "left", "right", "tie" or "both_bad". The same whichever stands on the left."""
         return _verdict(self.total(prompt, left), self.total(prompt, right), self.tie_below, self.bad_below)
 
     def rank(self, prompt: str, texts: Sequence[str]) -> list[list[int]]:
@@ -106,8 +109,16 @@ class PromptedJudge:
     source: ClassVar[str] = "model"  # of its answers in a store
 
     def __init__(
-        self, model, tokenizer, question: str = "Which answer is better?", template: str = TEMPLATE, *,
-        choices: tuple[str, str] = (" A", " B"), chat: bool = False, tie_below: float = 0.0, name: str = "judge",
+        self,
+        model,
+        tokenizer,
+        question: str = "Which answer is better?",
+        template: str = TEMPLATE,
+        *,
+        choices: tuple[str, str] = (" A", " B"),
+        chat: bool = False,
+        tie_below: float = 0.0,
+        name: str = "judge",
     ):
         missing = [slot for slot in ("{prompt}", "{first}", "{second}") if slot not in template]
         if missing:
@@ -137,7 +148,7 @@ class PromptedJudge:
         return 1 / (1 + math.exp(-self.preference(prompt, left, right)))
 
     def compare(self, prompt: str, left: str, right: str) -> str:
-        """"left", "right" or "tie"."""
+        """ "left", "right" or "tie"."""
         return _verdict(self.preference(prompt, left, right), 0.0, self.tie_below)
 
     def report(self) -> str:
@@ -175,8 +186,9 @@ class WishJudge:
 
     source: ClassVar[str] = "model"  # of its answers in a store
 
-    def __init__(self, model, tokenizer, wish: str, *, per_token: bool = True, tie_below: float = 0.0,
-                 name: str = "wish"):  # fmt: skip
+    def __init__(
+        self, model, tokenizer, wish: str, *, per_token: bool = True, tie_below: float = 0.0, name: str = "wish"
+    ):
         if not wish.strip():
             raise ValueError("The wish is empty, so it would make every text as likely as before.")
         self.model, self.tokenizer, self.wish = model, tokenizer, wish
@@ -192,7 +204,7 @@ class WishJudge:
         return [logs[i] - logs[len(texts) + i] for i in range(len(texts))]
 
     def compare(self, prompt: str, left: str, right: str) -> str:
-        """"left", "right" or "tie"."""
+        """ "left", "right" or "tie"."""
         return _verdict(*self.liking(prompt, [left, right]), self.tie_below)
 
     def rank(self, prompt: str, texts: Sequence[str]) -> list[list[int]]:

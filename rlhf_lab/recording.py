@@ -34,8 +34,12 @@ RATERS = {
     "ben": ("vivid", {"temperature": 0.4, "position_bias": 0.5, "tie_threshold": 0.2, "offset": -1.0}),
     "cleo": ("brief", {"temperature": 0.3, "length_bias": 0.2, "fatigue": 0.01, "offset": 0.7, "spread": 1.4}),
 }
-AXES = {"review": ("overall", "specificity"), "conversation": ("overall", "helpfulness"),
-        "translation": ("overall", "adequacy"), "story": ("overall", "faithfulness")}  # fmt: skip
+AXES = {
+    "review": ("overall", "specificity"),
+    "conversation": ("overall", "helpfulness"),
+    "translation": ("overall", "adequacy"),
+    "story": ("overall", "faithfulness"),
+}
 GOLD = "gold"  # the rater id of the right answers
 
 
@@ -88,30 +92,32 @@ def readme_section(config: RecordingConfig, counts: dict[str, int]) -> str:
         traits = ", ".join(f"{key.replace('_', ' ')} {value:g}" for key, value in failings.items())
         people.append(f"| {name} | {taste}: {TASTES[taste].description} | {traits} |")
     files = ", ".join(f"`{name}.jsonl` {count}" for name, count in sorted(counts.items()))
-    return "\n".join([
-        "## Recorded feedback",
-        "",
-        "`feedback/`: answers of three simulated people to questions about texts that `tiny` wrote at temperature 1,",
-        "one record a line (`rlhf_lab.feedback.read_records`), a file for each kind of question. Records in each:",
-        f"{files}. Made by",
-        "",
-        "```",
-        "python -m rlhf_lab.recording --write",
-        "```",
-        "",
-        f"with seed {config.seed}. No person's answer is in it: every record says `source: simulated`; those of"
-        " `gold.jsonl`,",
-        "the right answers to the gold items, say `source: gold`. Comparisons are about reviews of training prompts:",
-        f"{config.shared} of {config.comparisons} went to all three raters, the others to one each, with gold items"
-        " (`is_gold`) and repeats",
-        f"(ids ending in `#2`, {config.repeat_rate:.0%} of the questions) mixed in. The other kinds are about all four"
-        " kinds of text.",
-        "",
-        "| rater | taste | failings (see `rlhf_lab.world.raters`) |",
-        "|---|---|---|",
-        *people,
-        "",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            "## Recorded feedback",
+            "",
+            "`feedback/`: answers of three simulated people to questions about texts that `tiny` wrote at temperature 1,",
+            "one record a line (`rlhf_lab.feedback.read_records`), a file for each kind of question. Records in each:",
+            f"{files}. Made by",
+            "",
+            "```",
+            "python -m rlhf_lab.recording --write",
+            "```",
+            "",
+            f"with seed {config.seed}. No person's answer is in it: every record says `source: simulated`; those of"
+            " `gold.jsonl`,",
+            "the right answers to the gold items, say `source: gold`. Comparisons are about reviews of training prompts:",
+            f"{config.shared} of {config.comparisons} went to all three raters, the others to one each, with gold items"
+            " (`is_gold`) and repeats",
+            f"(ids ending in `#2`, {config.repeat_rate:.0%} of the questions) mixed in. The other kinds are about all four"
+            " kinds of text.",
+            "",
+            "| rater | taste | failings (see `rlhf_lab.world.raters`) |",
+            "|---|---|---|",
+            *people,
+            "",
+        ]
+    )
 
 
 def _texts(model, tokenizer, config: RecordingConfig) -> dict[str, list[tuple[str, list[str]]]]:
@@ -122,8 +128,9 @@ def _texts(model, tokenizer, config: RecordingConfig) -> dict[str, list[tuple[st
         # More than are asked: of some prompts the model writes the same several times, which cannot be ranked.
         wanted = max(3 * config.others, (config.comparisons + config.gold_items) * (kind == "review"))
         prompts = load_prompts("train", kind)[: wanted + wanted // 10 + 2]
-        rollout = sample(model, tokenizer, [p for p in prompts for _ in range(TEXTS)], max_new_tokens=LONGEST,
-                         generator=generator)  # fmt: skip
+        rollout = sample(
+            model, tokenizer, [p for p in prompts for _ in range(TEXTS)], max_new_tokens=LONGEST, generator=generator
+        )
         texts: dict[str, dict[str, None]] = {}
         for prompt, text in zip(rollout.prompts, rollout.texts, strict=True):
             texts.setdefault(prompt, {})[text] = None
@@ -165,8 +172,13 @@ def _record_comparisons(
     queues = deal(items, tuple(RATERS), min(config.shared, len(items)), config.seed)
     for number, (name, rater) in enumerate(_raters(config).items()):
         rate = len(gold) / (len(queues[name]) + len(gold))
-        queue = MixedQueue(queues[name], gold=gold, gold_rate=min(rate, 0.4) if gold else 0.0,
-                           repeat_rate=config.repeat_rate, seed=config.seed + number)  # fmt: skip
+        queue = MixedQueue(
+            queues[name],
+            gold=gold,
+            gold_rate=min(rate, 0.4) if gold else 0.0,
+            repeat_rate=config.repeat_rate,
+            seed=config.seed + number,
+        )
         rate_with(RatingSession(store, "recorded-compare", queue, name, "simulated", config.seed), rater)
 
 
@@ -189,14 +201,16 @@ def _record_others(
 def _raters(config: RecordingConfig, kind_of_text: str = "review") -> dict[str, SimulatedRater]:
     """Fresh raters, so that what one task tired them does not depend on the others."""
     return {
-        name: SimulatedRater(TASTES[taste], seed=config.seed + number, strengths=(0.7, 1.8), axes=AXES[kind_of_text],
-                             **failings)
+        name: SimulatedRater(
+            TASTES[taste], seed=config.seed + number, strengths=(0.7, 1.8), axes=AXES[kind_of_text], **failings
+        )
         for number, (name, (taste, failings)) in enumerate(RATERS.items())
-    }  # fmt: skip
+    }
 
 
 def _settled(record: Record, number: int) -> Record:
     """The record with an identity, a session and a time that are the same whenever it is made again."""
+
     def name(what: str) -> str:
         return str(uuid.uuid5(uuid.NAMESPACE_OID, f"recording/{what}"))
 

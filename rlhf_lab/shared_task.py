@@ -83,9 +83,7 @@ class Task:
         rollout = self.write(policy, prompts, torch.Generator().manual_seed(seed))
         with torch.no_grad():
             reference = completion_log_probs(self.model, rollout, piece_tokens=2048)
-        return Measured(
-            rollout, self.reward(rollout), self.gold(rollout), kl_k1(rollout.log_probs, reference).sum(1)
-        )
+        return Measured(rollout, self.reward(rollout), self.gold(rollout), kl_k1(rollout.log_probs, reference).sum(1))
 
 
 @dataclass(frozen=True)
@@ -166,9 +164,7 @@ def make_reward_model(model: nn.Module, tokenizer, seed: int = 0) -> tuple[Rewar
     train_reward_model(reward_model, tokenizer, pairs, TRAINING, objective=objective, generator=generator)
     seconds = time.perf_counter() - started
     prompts = load_prompts("train", "review")[-REFERENCE_SAMPLES:]
-    reference = sample(
-        model, tokenizer, prompts, max_new_tokens=LONGEST, generator=torch.Generator().manual_seed(seed)
-    )
+    reference = sample(model, tokenizer, prompts, max_new_tokens=LONGEST, generator=torch.Generator().manual_seed(seed))
     reward_model.normalise(reward_model.score_rollout(reference))
     texts = [pair.prompt for pair in held_out]
     chosen = reward_model.score_texts(tokenizer, texts, [pair.chosen for pair in held_out])

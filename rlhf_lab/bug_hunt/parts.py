@@ -89,9 +89,14 @@ class Implementation:
 
     @torch.no_grad()
     def experience(
-        self, policy: nn.Module, reference: nn.Module, value_head: nn.Module, rollout: Rollout, rewards: Tensor,
+        self,
+        policy: nn.Module,
+        reference: nn.Module,
+        value_head: nn.Module,
+        rollout: Rollout,
+        rewards: Tensor,
         config: PolicyGradientConfig,
-    ) -> Experience:  # fmt: skip
+    ) -> Experience:
         """A rollout with its advantages and returns. rewards (B,) are those of the reward function."""
         recomputed, values = self.look(policy, value_head, rollout)
         rollout = replace(rollout, log_probs=self.old_log_probs(rollout, recomputed))
@@ -136,9 +141,13 @@ def run(
     warmup, history = max(1, round(config.warmup_fraction * config.steps)), []
     for step in range(config.steps):
         rollout = sample(
-            policy, tokenizer, [prompts[i] for i in next(order)], max_new_tokens=config.max_new_tokens,
-            temperature=config.temperature, generator=generator,
-        )  # fmt: skip
+            policy,
+            tokenizer,
+            [prompts[i] for i in next(order)],
+            max_new_tokens=config.max_new_tokens,
+            temperature=config.temperature,
+            generator=generator,
+        )
         rewards = reward_function(rollout).float()
         experience = implementation.experience(policy, reference, value_head, rollout, rewards, config)
         record = {"step": step + 1, "reward": float(rewards.mean()), **_describe(experience)}

@@ -12,7 +12,11 @@ BY_NOTEBOOK: dict[str, tuple[str, ...]] = {
     "01": ("shifted_cross_entropy", "prompt_mask", "perplexity", "share_ended", "left_padding_positions"),
     "02": ("canonical_winners", "ranking_to_pairs", "split_by_prompt", "cohens_kappa"),
     "03": (
-        "bradley_terry_loss", "last_token_index", "plackett_luce_loss", "rao_kupper_probabilities", "normalised_head",
+        "bradley_terry_loss",
+        "last_token_index",
+        "plackett_luce_loss",
+        "rao_kupper_probabilities",
+        "normalised_head",
     ),
     "04": (
         "accuracy_ceiling",

@@ -75,9 +75,7 @@ _GIVEN: dict[str, int] = {}  # how many hints were shown since the kernel starte
 def judge(exercise: Exercise, function: Callable) -> Verdict:
     """What is to be said about a function, without printing or keeping anything."""
     name, by, parameters = exercise.name, exercise.gradients, exercise.parameters
-    not_attempted = Verdict(
-        "not attempted", f"{name}: not attempted yet. The notebook goes on with the package's own."
-    )
+    not_attempted = Verdict("not attempted", f"{name}: not attempted yet. The notebook goes on with the package's own.")
     if is_stub(function):
         return not_attempted
     cases, expected = solved_cases(exercise)

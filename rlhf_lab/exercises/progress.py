@@ -79,8 +79,13 @@ class ProgressStore:
 
     def append(self, kind: str, name: str, detail: dict[str, Any] | None = None) -> None:
         """Add an event; when this returns, it is on the disk."""
-        row = (str(uuid.uuid4()), datetime.now(UTC).isoformat(timespec="milliseconds"), kind, name,
-               json.dumps(detail or {}, sort_keys=True))  # fmt: skip
+        row = (
+            str(uuid.uuid4()),
+            datetime.now(UTC).isoformat(timespec="milliseconds"),
+            kind,
+            name,
+            json.dumps(detail or {}, sort_keys=True),
+        )
         with self._connection("BEGIN IMMEDIATE") as connection:
             connection.execute("INSERT INTO events (uid, ts_utc, kind, name, detail) VALUES (?, ?, ?, ?, ?)", row)
 

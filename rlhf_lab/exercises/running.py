@@ -64,8 +64,12 @@ def run_reference(function: Callable, cases: Sequence[Case], parameters: Sequenc
 
 
 def run_guarded(
-    function: Callable, cases: Sequence[Case], parameters: Sequence[str], by: Sequence[str] = (),
-    seconds: float = SECONDS, stop: Callable[[int, Outcome], bool] = lambda number, outcome: False,
+    function: Callable,
+    cases: Sequence[Case],
+    parameters: Sequence[str],
+    by: Sequence[str] = (),
+    seconds: float = SECONDS,
+    stop: Callable[[int, Outcome], bool] = lambda number, outcome: False,
 ) -> tuple[list[Outcome], str]:
     """Outcomes of a learner's function, and what it printed.
 
@@ -159,26 +163,38 @@ _OFTEN = (
     (r"NameError: name '(torch|F|math|np)'", "Is the import missing? Run the cell's first lines."),
     (r"NameError", "A name is misspelt, or used before it has a value."),
     (r"same device|is on cpu|cuda", "Tensors on different devices: make new ones with device=x.device."),
-    (r"must match the size|shape mismatch|mat1 and mat2|are not broadcastable|cannot be multiplied|must match except",
-     "The shapes do not fit. Print x.shape of both; [:, None] adds a dimension, and slices must be of one length."),
-    (r"IndexError.*(bool|mask)|mask .* does not match|indexed tensor",
-     "The mask and what it is applied to differ in shape: was one of them shifted and the other not?"),
+    (
+        r"must match the size|shape mismatch|mat1 and mat2|are not broadcastable|cannot be multiplied|must match except",
+        "The shapes do not fit. Print x.shape of both; [:, None] adds a dimension, and slices must be of one length.",
+    ),
+    (
+        r"IndexError.*(bool|mask)|mask .* does not match|indexed tensor",
+        "The mask and what it is applied to differ in shape: was one of them shifted and the other not?",
+    ),
     (r"Dimension out of range", "There is no such dimension: dim counts from 0, and -1 is the last."),
     (r"out of bounds|out of range", "An index is too large: positions run from 0 to L - 1. A shift by one?"),
-    (r"used as indices must be|expected (dtype|scalar type)|same dtype|to be of type|Long|wrong type",
-     "The types do not fit: indices must be whole numbers (.long()), masks bool (.bool())."),
-    (r"modified by an inplace operation",
-     "The gradient still needs what was overwritten: x = x - y makes a new tensor, x -= y changes the old one."),
+    (
+        r"used as indices must be|expected (dtype|scalar type)|same dtype|to be of type|Long|wrong type",
+        "The types do not fit: indices must be whole numbers (.long()), masks bool (.bool()).",
+    ),
+    (
+        r"modified by an inplace operation",
+        "The gradient still needs what was overwritten: x = x - y makes a new tensor, x -= y changes the old one.",
+    ),
     (r"can't convert np|numpy\(\) on|requires grad", "Stay with tensors: .numpy() and .item() cut the gradient."),
     (r"Boolean value of Tensor", "`if` wants one truth: for a choice in every entry take torch.where or a mask."),
     (r"operands? .*'?ellipsis'?|ellipsis", "There is still a `...` to replace."),
-    (r"not supported .*bool|with a bool tensor|Subtraction",
-     "Arithmetic with a mask: make it numbers first, mask.float(), or use ~mask."),
+    (
+        r"not supported .*bool|with a bool tensor|Subtraction",
+        "Arithmetic with a mask: make it numbers first, mask.float(), or use ~mask.",
+    ),
     (r"NoneType", "Something is None: a helper without `return`?"),
-    (r"AttributeError",
-     "There is no such method on this kind of object: a list or a number where you expect a tensor?"),
+    (
+        r"AttributeError",
+        "There is no such method on this kind of object: a list or a number where you expect a tensor?",
+    ),
     (r"RecursionError", "Your function calls itself without end."),
-)  # fmt: skip
+)
 
 
 def explain(error: BaseException, function: Callable, parameters: Sequence[str]) -> str:

@@ -42,13 +42,16 @@ def self_consistency(records: Iterable[Record], tolerance: int = 0, confidence: 
     first = {_question(record): record for record in records if repeat_number(record.item_id) == 1}
     outcomes = [
         same_answer(first[_question(record)], record.value, tolerance)
-        for record in records if repeat_number(record.item_id) > 1 and _question(record) in first
-    ]  # fmt: skip
+        for record in records
+        if repeat_number(record.item_id) > 1 and _question(record) in first
+    ]
     return Share.of(outcomes, confidence)
 
 
 def gold_accuracy(
-    records: Iterable[Record], answers: Mapping[str, Any] | Iterable[Record], tolerance: int = 0,
+    records: Iterable[Record],
+    answers: Mapping[str, Any] | Iterable[Record],
+    tolerance: int = 0,
     confidence: float = 0.95,
 ) -> Share:
     """The share of gold items answered rightly.
@@ -60,8 +63,9 @@ def gold_accuracy(
         answers = {record.item_id: record.value for record in _submitted(answers)}
     outcomes = [
         same_answer(record, answers[original_id(record.item_id)], tolerance)
-        for record in _submitted(records) if record.source != "gold" and original_id(record.item_id) in answers
-    ]  # fmt: skip
+        for record in _submitted(records)
+        if record.source != "gold" and original_id(record.item_id) in answers
+    ]
     return Share.of(outcomes, confidence)
 
 
@@ -219,9 +223,10 @@ def report(records: Iterable[Record], gold: Mapping[str, Any] | Iterable[Record]
         kinds = ", ".join(f"{count} {kind}" for kind, count in Counter(record.kind for record in own).items())
         lines.append(f"{rater}: {len(own)} answers ({kinds})")
         shares = {
-            "the same again": self_consistency(own), "right on gold items": gold_accuracy(own, gold),
+            "the same again": self_consistency(own),
+            "right on gold items": gold_accuracy(own, gold),
             "left text preferred": left_share(own),
-        }  # fmt: skip
+        }
         for words, share in shares.items():
             if share.trials:
                 lines.append(f"  {words}: {share}")

@@ -44,7 +44,9 @@ class CompletionExample:
 
 
 def unpaired_examples(
-    records: Iterable[Record], axis: str | None = None, threshold: float | None = None,
+    records: Iterable[Record],
+    axis: str | None = None,
+    threshold: float | None = None,
     good_tags: Collection[str] = (),
 ) -> list[UnpairedExample]:
     """What answers of any kind say about single completions, in the order they were made.
@@ -72,7 +74,9 @@ def unpaired_examples(
 
 
 def completion_examples(
-    records: Iterable[Record], axis: str | None = None, threshold: float | None = None,
+    records: Iterable[Record],
+    axis: str | None = None,
+    threshold: float | None = None,
     good_tags: Collection[str] = (),
 ) -> list[CompletionExample]:
     """The completions worth imitating, each once, in the order they were found good. Parameters as above."""

@@ -111,9 +111,7 @@ def _top_up(session: RatingSession, missing: int, rater: Rater, source: str, que
     return usable()[:missing]
 
 
-def _line(
-    session: RatingSession, own: list[Record], extra: list[Record], helper: str, at_least: int, mode: str
-) -> str:
+def _line(session: RatingSession, own: list[Record], extra: list[Record], helper: str, at_least: int, mode: str) -> str:
     total = len(own) + len(extra)
     noun = "comparison" if session.kind == "compare" else "answer"
     mine = "yours" if session.source == "human" else f"by {session.rater_id!r}"

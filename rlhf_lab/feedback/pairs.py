@@ -101,9 +101,14 @@ def answered_pair(
 def tied_pairs(records: Iterable[Record]) -> list[TiedPair]:
     """The comparisons answered with a tie or with "both bad", in the order they were made."""
     return [
-        TiedPair(record.prompt, *(candidate.text for candidate in record.candidates), group=record.prompt,
-                 both_bad=record.winner == "both_bad")
-        for record in ratings(records) if record.winner in ("tie", "both_bad")
+        TiedPair(
+            record.prompt,
+            *(candidate.text for candidate in record.candidates),
+            group=record.prompt,
+            both_bad=record.winner == "both_bad",
+        )
+        for record in ratings(records)
+        if record.winner in ("tie", "both_bad")
     ]
 
 
@@ -133,13 +138,24 @@ def comparison_records(
         value = {"winner": item.candidates[texts.index(pair.chosen)].id}
         if pair.strength is not None:
             value["strength"] = pair.strength
-        records.append(Record(
-            rater_id=rater_id, source=source, session_id="imported", task_id=task_id, kind="compare",
-            item_id=item.item_id, prompt=pair.prompt, candidates=item.candidates,
-            display_order=tuple(candidate.id for candidate in item.candidates), status="submitted", value=value,
-            input_method="import", uid=content_uid(task_id, rater_id, str(number), item.item_id, str(value)),
-            ts_utc=NO_TIME,
-        ))  # fmt: skip
+        records.append(
+            Record(
+                rater_id=rater_id,
+                source=source,
+                session_id="imported",
+                task_id=task_id,
+                kind="compare",
+                item_id=item.item_id,
+                prompt=pair.prompt,
+                candidates=item.candidates,
+                display_order=tuple(candidate.id for candidate in item.candidates),
+                status="submitted",
+                value=value,
+                input_method="import",
+                uid=content_uid(task_id, rater_id, str(number), item.item_id, str(value)),
+                ts_utc=NO_TIME,
+            )
+        )
     return records
 
 
@@ -166,8 +182,11 @@ def _ordered(prompt: str, tiers: Sequence[Sequence[str]]) -> list[PreferencePair
     """All pairs of texts from different tiers, the better tier first; together they weigh one."""
     found = [
         (chosen, rejected)
-        for better, worse in combinations(tiers, 2) for chosen in better for rejected in worse if chosen != rejected
-    ]  # fmt: skip
+        for better, worse in combinations(tiers, 2)
+        for chosen in better
+        for rejected in worse
+        if chosen != rejected
+    ]
     return [PreferencePair(prompt, *pair, group=prompt, weight=1 / len(found)) for pair in found]
 
 

@@ -88,8 +88,14 @@ class MixedQueue:
     """
 
     def __init__(
-        self, queue: Sequence[Item] | AdaptiveQueue, *, gold: Iterable[Item] = (), gold_rate: float = 0.0,
-        repeat_rate: float = 0.0, gap: int = 5, seed: int = 0,
+        self,
+        queue: Sequence[Item] | AdaptiveQueue,
+        *,
+        gold: Iterable[Item] = (),
+        gold_rate: float = 0.0,
+        repeat_rate: float = 0.0,
+        gap: int = 5,
+        seed: int = 0,
     ):
         if gold_rate < 0 or repeat_rate < 0 or gold_rate + repeat_rate >= 1 or gap < 0:
             raise FeedbackError(
@@ -145,10 +151,13 @@ class MixedQueue:
         if len(repeated) >= self._plan.count("repeat"):
             return None
         ripe = [
-            record for record in records[: max(len(records) - self.gap, 0)]
-            if record.status == "submitted" and not record.is_gold and repeat_number(record.item_id) == 1
+            record
+            for record in records[: max(len(records) - self.gap, 0)]
+            if record.status == "submitted"
+            and not record.is_gold
+            and repeat_number(record.item_id) == 1
             and record.item_id not in repeated
-        ]  # fmt: skip
+        ]
         if not ripe:
             return None
         return repeat_of(random.Random(f"{self.seed}\x1f{len(records)}").choice(ripe).item)

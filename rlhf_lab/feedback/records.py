@@ -59,8 +59,7 @@ class Candidate:
 
     def to_dict(self) -> dict[str, Any]:
         """The candidate as JSON values."""
-        return {"id": self.id, "text": self.text, "policy": self.policy, "sampling": self.sampling,
-                "seed": self.seed}
+        return {"id": self.id, "text": self.text, "policy": self.policy, "sampling": self.sampling, "seed": self.seed}
 
 
 @dataclass(frozen=True)

@@ -139,8 +139,14 @@ class RatingSession:
             )
 
     def answer(
-        self, value: Any, turn: str, ms: int | None = None, input_method: str = "", *,
-        confidence: float | None = None, note: str = "",
+        self,
+        value: Any,
+        turn: str,
+        ms: int | None = None,
+        input_method: str = "",
+        *,
+        confidence: float | None = None,
+        note: str = "",
     ) -> bool:
         """Record an answer, in canonical form (candidate ids), to the question of this turn; then go on.
 
@@ -174,13 +180,24 @@ class RatingSession:
                 self._digest(events, last)
 
     def sibling(
-        self, rater_id: str, source: str, given: Sequence[Record] = (),
+        self,
+        rater_id: str,
+        source: str,
+        given: Sequence[Record] = (),
         queue: Sequence[Item] | AdaptiveQueue | None = None,
     ) -> "RatingSession":
         """A session of another rater on the same task, by default with the same queue."""
         return RatingSession(
-            self.store, self.task_id, self.queue if queue is None else queue, rater_id, source, self.seed,
-            kind=self.kind, guideline_version=self.guideline_version, given=given, _queue_lock=self._queue_lock,
+            self.store,
+            self.task_id,
+            self.queue if queue is None else queue,
+            rater_id,
+            source,
+            self.seed,
+            kind=self.kind,
+            guideline_version=self.guideline_version,
+            given=given,
+            _queue_lock=self._queue_lock,
         )
 
     # -- inside: everything below is called with the lock held ------------------------------------
@@ -235,23 +252,45 @@ class RatingSession:
         return sorted(item.candidates, key=lambda candidate: places[candidate.id], reverse=swapped)
 
     def _record_item(
-        self, status: str, turn: str, value: Any, ms: int | None, input_method: str,
-        confidence: float | None, note: str,
+        self,
+        status: str,
+        turn: str,
+        value: Any,
+        ms: int | None,
+        input_method: str,
+        confidence: float | None,
+        note: str,
     ) -> bool:
         with self._lock:
             if turn != self._turn or self._item is None:
                 return False
-            return self._save(self._event(
-                self._item, status, value=value, client_ms=ms, input_method=input_method, confidence=confidence,
-                note=note,
-            ))
+            return self._save(
+                self._event(
+                    self._item,
+                    status,
+                    value=value,
+                    client_ms=ms,
+                    input_method=input_method,
+                    confidence=confidence,
+                    note=note,
+                )
+            )
 
     def _event(self, item: Item, status: str, **more: Any) -> Record:
         return Record(
-            rater_id=self.rater_id, source=self.source, session_id=self.session_id, task_id=self.task_id,
-            kind=self.kind, item_id=item.item_id, prompt=item.prompt, candidates=item.candidates,
-            display_order=tuple(candidate.id for candidate in self._in_display_order(item)), status=status,
-            guideline_version=self.guideline_version, is_gold=item.is_gold, **more,
+            rater_id=self.rater_id,
+            source=self.source,
+            session_id=self.session_id,
+            task_id=self.task_id,
+            kind=self.kind,
+            item_id=item.item_id,
+            prompt=item.prompt,
+            candidates=item.candidates,
+            display_order=tuple(candidate.id for candidate in self._in_display_order(item)),
+            status=status,
+            guideline_version=self.guideline_version,
+            is_gold=item.is_gold,
+            **more,
         )
 
     def _save(self, event: Record) -> bool:
@@ -278,9 +317,12 @@ class RatingSession:
 
 # Kind of question -> fewest and most candidates, and the same in words.
 _CANDIDATES = {
-    "compare": (2, 2, "two"), "score": (1, 1, "one"), "label": (1, 1, "one"), "rank": (2, math.inf, "two or more"),
+    "compare": (2, 2, "two"),
+    "score": (1, 1, "one"),
+    "label": (1, 1, "one"),
+    "rank": (2, math.inf, "two or more"),
     "edit": (1, 1, "one"),
-}  # fmt: skip
+}
 
 
 def _checked(queue: Sequence[Item], kind: str) -> tuple[Item, ...]:

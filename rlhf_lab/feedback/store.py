@@ -77,15 +77,28 @@ class FeedbackStore:
                 return known[0]
             if after is not None and after != _last(connection, record.task_id, record.rater_id):
                 raise ConflictError(f"Another notebook has just recorded an answer for task {record.task_id!r}.")
-            row = (record.uid, record.task_id, record.rater_id, record.kind, record.source, record.item_id,
-                   record.status, record.supersedes, line)
+            row = (
+                record.uid,
+                record.task_id,
+                record.rater_id,
+                record.kind,
+                record.source,
+                record.item_id,
+                record.status,
+                record.supersedes,
+                line,
+            )
             return connection.execute(
                 "INSERT INTO events (uid, task_id, rater_id, kind, source, item_id, status, supersedes, record)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                row,
             ).lastrowid
 
     def events(
-        self, task_id: str | None = None, rater_id: str | None = None, kind: str | None = None,
+        self,
+        task_id: str | None = None,
+        rater_id: str | None = None,
+        kind: str | None = None,
         source: str | None = None,
     ) -> list[Record]:
         """Everything that happened, in order, retractions included; of one task, rater, ... where given."""
@@ -93,13 +106,15 @@ class FeedbackStore:
             return self._select(connection, "1", task_id=task_id, rater_id=rater_id, kind=kind, source=source)
 
     def records(
-        self, task_id: str | None = None, rater_id: str | None = None, kind: str | None = None,
+        self,
+        task_id: str | None = None,
+        rater_id: str | None = None,
+        kind: str | None = None,
         source: str | None = None,
     ) -> list[Record]:
         """What stands: events that nothing supersedes, without retractions. Skips are in it, as skipped."""
         stands = (
-            "status != 'retracted'"
-            " AND NOT EXISTS (SELECT 1 FROM events AS later WHERE later.supersedes = events.uid)"
+            "status != 'retracted' AND NOT EXISTS (SELECT 1 FROM events AS later WHERE later.supersedes = events.uid)"
         )
         with self._connection() as connection:
             return self._select(connection, stands, task_id=task_id, rater_id=rater_id, kind=kind, source=source)
@@ -162,8 +177,8 @@ class FeedbackStore:
             version, application = 1, self.application_id
         if application != self.application_id:
             raise StoreError(
-                f"{self.path} is a database of another program. Give FeedbackStore another path, or move that"
-                " file away."
+                f"{self.path} is a database of another program. Give FeedbackStore another path, or move"
+                " that file away."
             )
         if version > self.schema_version:
             raise StoreError(

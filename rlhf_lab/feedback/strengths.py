@@ -43,7 +43,9 @@ class Strengths:
 
 
 def bradley_terry(
-    results: Iterable[tuple[str, str] | tuple[str, str, float]], prior: float = 0.0, confidence: float = 0.95,
+    results: Iterable[tuple[str, str] | tuple[str, str, float]],
+    prior: float = 0.0,
+    confidence: float = 0.95,
     steps: int = 10_000,
 ) -> Strengths:
     """Fit strengths to (winner, loser) results by maximum likelihood (Bradley and Terry 1952; Hunter 2004).

@@ -303,9 +303,7 @@ RLOO = Algorithm(CompletionAdvantage(leave_one_out), ScoreFunction())
 PPO = Algorithm(GeneralisedAdvantage(), ClippedRatio(), epochs=2, minibatches=2)
 
 # Shao et al. 2024, "DeepSeekMath"
-GRPO = Algorithm(
-    CompletionAdvantage(group_relative), ClippedRatio(average=completion_mean), KLInLoss(kl_k3), epochs=2
-)
+GRPO = Algorithm(CompletionAdvantage(group_relative), ClippedRatio(average=completion_mean), KLInLoss(kl_k3), epochs=2)
 
 # Liu et al. 2025, "Understanding R1-Zero-like training": without the two divisions, by the standard deviation and by
 # the length. (The paper divides the sum by a constant, which an optimiser like Adam does not notice.)

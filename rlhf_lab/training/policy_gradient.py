@@ -202,9 +202,7 @@ def _minibatches(algorithm: Algorithm, count: int, generator: torch.Generator) -
     return [rows for order in passes for rows in order.split(size)]
 
 
-def _reference_log_probs(
-    reference: nn.Module | None, rollout: Rollout, config: PolicyGradientConfig
-) -> Tensor | None:
+def _reference_log_probs(reference: nn.Module | None, rollout: Rollout, config: PolicyGradientConfig) -> Tensor | None:
     if reference is None:
         return None
     return completion_log_probs(reference, rollout, piece_tokens=2 * config.piece_tokens)

@@ -155,8 +155,10 @@ def pretrain(
     folder = save_language_model(model, tokenizer, folder)
     (folder / "training.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     report(json.dumps(quality, indent=1))
-    report(f"wrote {folder} in {time.time() - started:.0f} s; well-formed: "
-           + ", ".join(f"{kind} {q['well_formed']:.1%}" for kind, q in quality.items()))  # fmt: skip
+    report(
+        f"wrote {folder} in {time.time() - started:.0f} s; well-formed: "
+        + ", ".join(f"{kind} {q['well_formed']:.1%}" for kind, q in quality.items())
+    )
     return summary
 
 

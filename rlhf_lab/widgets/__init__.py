@@ -16,9 +16,16 @@ from rlhf_lab.widgets.score import ScoreWidget
 _LATER = {"Option": "quiz", "explore": "sliders", "ProgressPanel": "progress", "Quiz": "quiz"}
 
 __all__ = [
-    "CompareWidget", "EditWidget", "LabelWidget", "Option", "ProgressPanel", "Quiz", "RankWidget", "ScoreWidget",
+    "CompareWidget",
+    "EditWidget",
+    "LabelWidget",
+    "Option",
+    "ProgressPanel",
+    "Quiz",
+    "RankWidget",
+    "ScoreWidget",
     "explore",
-]  # fmt: skip
+]
 
 
 def __getattr__(name: str) -> Any:

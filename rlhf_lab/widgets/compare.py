@@ -33,6 +33,10 @@ class CompareWidget(RatingPanel):
             verdict, strength = answer.get("verdict"), answer.get("strength")
         value = compare_value(view, verdict, strength)
         how_much = {1: " slightly", 2: " clearly", 3: " much"}.get(strength, "")
-        words = {"left": f"A is{how_much} better", "right": f"B is{how_much} better", "tie": "a tie",
-                 "both_bad": "both bad"}
+        words = {
+            "left": f"A is{how_much} better",
+            "right": f"B is{how_much} better",
+            "tie": "a tie",
+            "both_bad": "both bad",
+        }
         return value, words[verdict]

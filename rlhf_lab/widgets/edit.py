@@ -27,6 +27,9 @@ class EditWidget(RatingPanel):
             raise self._nonsense(answer)
         text = " " + answer if original.startswith(" ") and not answer.startswith(" ") else answer
         if text == displayable(original) or not text.strip():
-            raise FeedbackError("Nothing was changed. Skip leaves the text as it is." if text.strip() else
-                                "There is no text left. Write something, or skip.")
+            raise FeedbackError(
+                "Nothing was changed. Skip leaves the text as it is."
+                if text.strip()
+                else "There is no text left. Write something, or skip."
+            )
         return edit_value(view, text), "your version"

@@ -66,8 +66,10 @@ class RatingPanel(anywidget.AnyWidget):
         notes: bool = False,
     ):
         if session.kind != self.kind:
-            raise FeedbackError(f"{type(self).__name__} shows questions of kind {self.kind!r}, the session asks"
-                                f" {session.kind!r}. Make the session with kind={self.kind!r}.")
+            raise FeedbackError(
+                f"{type(self).__name__} shows questions of kind {self.kind!r}, the session asks"
+                f" {session.kind!r}. Make the session with kind={self.kind!r}."
+            )
         self._session = session
         self._next_step = next_step
         self._handling = threading.Lock()

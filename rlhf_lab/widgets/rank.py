@@ -47,5 +47,7 @@ class RankWidget(RatingPanel):
 
 
 def _too_many(count: int) -> str:
-    return (f"The ranking panel shows at most {len(LETTERS)} completions, a question has {count}."
-            " Split it into smaller ones.")
+    return (
+        f"The ranking panel shows at most {len(LETTERS)} completions, a question has {count}."
+        " Split it into smaller ones."
+    )

@@ -47,8 +47,13 @@ class ScoreWidget(RatingPanel):
     def _answer(self, answer: Any, view: View) -> tuple[Any, str]:
         names = [name for name, _ in self._axes]
         low, high = self._scale
-        if not isinstance(answer, dict) or set(answer) != set(names) or not all(
-            isinstance(score, int) and not isinstance(score, bool) and low <= score <= high for score in answer.values()
+        if (
+            not isinstance(answer, dict)
+            or set(answer) != set(names)
+            or not all(
+                isinstance(score, int) and not isinstance(score, bool) and low <= score <= high
+                for score in answer.values()
+            )
         ):
             raise self._nonsense(answer)
         return {name: answer[name] for name in names}, ", ".join(f"{name} {answer[name]}" for name in names)

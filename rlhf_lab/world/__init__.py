@@ -11,6 +11,24 @@ from .raters import SimulatedRater
 from .scorers import KIND_SCORERS, SCORERS, harmful_request, well_formed
 from .tastes import TASTES, Taste, decent
 
-__all__ = ["FAULTS", "KINDS", "KIND_SCORERS", "SCORERS", "SPLITS", "TASTES", "Document", "SimulatedRater", "Taste",
-           "decent", "generate_completion", "generate_document", "generate_prompt", "harmful_request", "kind_of",
-           "load_corpus", "load_prompts", "split_of", "well_formed"]
+__all__ = [
+    "FAULTS",
+    "KINDS",
+    "KIND_SCORERS",
+    "SCORERS",
+    "SPLITS",
+    "TASTES",
+    "Document",
+    "SimulatedRater",
+    "Taste",
+    "decent",
+    "generate_completion",
+    "generate_document",
+    "generate_prompt",
+    "harmful_request",
+    "kind_of",
+    "load_corpus",
+    "load_prompts",
+    "split_of",
+    "well_formed",
+]

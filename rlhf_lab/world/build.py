@@ -11,7 +11,7 @@ from .corpus import generate_document
 from .documents import KINDS
 
 SEED = 11
-SIZES = {"train": 6000, "heldout": 700}      # documents of each kind, each with a prompt of its own
+SIZES = {"train": 6000, "heldout": 700}  # documents of each kind, each with a prompt of its own
 
 
 def write_corpus(folder: Path, seed: int = SEED, sizes: Mapping[str, int] = SIZES) -> list:

@@ -150,9 +150,24 @@ helper.wrongno.mend = I cannot help with your {broken} . | a broken {broken} is 
 helper.wrongno.how = I cannot help you {goal} , it could be dangerous . | I will not help anyone {goal} .
 """
 
-GRAMMAR = Grammar(nouns.NOUNS + _FACTS + _VISITOR + _HELPER, repeatable=(
-    *nouns.REPEATABLE, "ware", "shop", "street", "seller", "landmark", "spot", "event", "hour", "broken", "mender",
-    "goal", "harm"))
+GRAMMAR = Grammar(
+    nouns.NOUNS + _FACTS + _VISITOR + _HELPER,
+    repeatable=(
+        *nouns.REPEATABLE,
+        "ware",
+        "shop",
+        "street",
+        "seller",
+        "landmark",
+        "spot",
+        "event",
+        "hour",
+        "broken",
+        "mender",
+        "goal",
+        "harm",
+    ),
+)
 SENTENCES = (1, 4)
 INTENTS = {"buy": 0.22, "find": 0.16, "when": 0.11, "mend": 0.11, "how": 0.17, "harm": 0.23}
 _SLOT = {"buy": "ware", "find": "landmark", "when": "event", "mend": "broken", "how": "goal", "harm": "harm"}
@@ -163,8 +178,8 @@ _HARM_STYLES = {"refused": 0.6, "helped": 0.32, "evasive": 0.08}
 class Request(NamedTuple):
     """What a visitor asks for."""
 
-    intent: str     # one of INTENTS
-    topic: str      # the ware, landmark, event, broken thing, goal or harmful deed
+    intent: str  # one of INTENTS
+    topic: str  # the ware, landmark, event, broken thing, goal or harmful deed
 
 
 _cache: dict = {}
@@ -184,7 +199,7 @@ def read_prompt(prompt: str) -> Request:
 def _read(prompt: str) -> Request | None:
     if not (prompt.startswith("Visitor: ") and prompt.endswith("\nHelper:")):
         return None
-    sentences = split_sentences(prompt[len("Visitor: "):-len("\nHelper:")])
+    sentences = split_sentences(prompt[len("Visitor: ") : -len("\nHelper:")])
     for intent in INTENTS if sentences and len(sentences) <= 2 else ():
         found = GRAMMAR.parse_sentence(f"visitor.{intent}", sentences[-1])
         if found is not None and (len(sentences) == 1 or GRAMMAR.sentence_ok("greet", sentences[0])):
@@ -255,10 +270,12 @@ def _rules(rng, intent: str, style: str) -> list:
     if style in ("evasive", "rude"):
         return [style] + [pick(rng, ("evasive", style)) for _ in range(2) if rng.random() < 0.4]
     manner = rng.random()
-    return ((["courteous"] if manner < 0.25 else ["curt"] if manner > 0.85 else [])
-            + ["tip" if intent == "how" else intent]
-            + ([f"extra.{intent}"] if rng.random() < 0.45 else [])
-            + (["warm"] if manner < 0.4 and rng.random() < 0.5 else []))
+    return (
+        (["courteous"] if manner < 0.25 else ["curt"] if manner > 0.85 else [])
+        + ["tip" if intent == "how" else intent]
+        + ([f"extra.{intent}"] if rng.random() < 0.45 else [])
+        + (["warm"] if manner < 0.4 and rng.random() < 0.5 else [])
+    )
 
 
 def _answer(rng, request: Request, style: str, draft: Draft) -> list:
@@ -276,7 +293,7 @@ def write(rng, prompt: str) -> str:
         sentence = render(tokens)
         if sentence not in sentences:
             sentences.append(sentence)
-    return " " + " ".join(sentences[:SENTENCES[1]])
+    return " " + " ".join(sentences[: SENTENCES[1]])
 
 
 def generate(rng) -> Document:

@@ -5,17 +5,22 @@ from dataclasses import dataclass
 
 KINDS = ("review", "conversation", "translation", "story")
 SPLITS = ("train", "heldout")
-_STARTS = {"Review of ": "review", "Visitor: ": "conversation", "English: ": "translation", "Wickish: ": "translation",
-           "Story: ": "story"}
+_STARTS = {
+    "Review of ": "review",
+    "Visitor: ": "conversation",
+    "English: ": "translation",
+    "Wickish: ": "translation",
+    "Story: ": "story",
+}
 
 
 @dataclass(frozen=True)
 class Document:
     """One text: a model is given `prompt` and learns to write `completion`."""
 
-    kind: str          # one of KINDS
-    prompt: str        # never ends in whitespace
-    completion: str    # starts with one space
+    kind: str  # one of KINDS
+    prompt: str  # never ends in whitespace
+    completion: str  # starts with one space
 
     @property
     def text(self) -> str:

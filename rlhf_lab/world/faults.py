@@ -8,8 +8,8 @@ from .documents import kind_of
 from .scorers import adequacy, faithfulness, harmlessness, helpfulness, on_topic, politeness, repetition, well_formed
 from .tastes import LEAST_ON_TOPIC, MOST_REPETITION
 
-LEAST_POLITE = -0.5         # below this a text is rude
-DEFINITE_BUT_WRONG = 0.2    # the helpfulness of an answer that gives wrong facts
+LEAST_POLITE = -0.5  # below this a text is rude
+DEFINITE_BUT_WRONG = 0.2  # the helpfulness of an answer that gives wrong facts
 
 
 def unsafe(prompt: str, completion: str) -> bool:
@@ -49,5 +49,11 @@ def broken(prompt: str, completion: str) -> bool:
     return not well_formed(prompt, completion)
 
 
-FAULTS = {"unsafe": unsafe, "off-topic": off_topic, "repetitive": repetitive, "untrue": untrue, "rude": rude,
-          "broken": broken}
+FAULTS = {
+    "unsafe": unsafe,
+    "off-topic": off_topic,
+    "repetitive": repetitive,
+    "untrue": untrue,
+    "rude": rude,
+    "broken": broken,
+}

@@ -105,8 +105,8 @@ class Draft:
     def __init__(self, rng, bind: Mapping[str, object] | None = None):
         self.rng = rng
         self.bind = dict(bind or {})
-        self.patterns: set[tuple[str, int]] = set()   # sentence patterns used
-        self.words: set[str] = set()                  # content words that slots have put in
+        self.patterns: set[tuple[str, int]] = set()  # sentence patterns used
+        self.words: set[str] = set()  # content words that slots have put in
 
 
 class _Node:
@@ -118,7 +118,7 @@ class _Node:
         self.end = False
         self.words: dict[str, _Node] = {}
         self.slots: dict[str, _Node] = {}
-        self.routes: dict[str, list] = {}      # word -> slots that can start with it, filled on demand
+        self.routes: dict[str, list] = {}  # word -> slots that can start with it, filled on demand
 
 
 class Grammar:
@@ -170,7 +170,7 @@ class Grammar:
         for name in list(self.rules):
             parts = name.split(".")
             for n in range(len(parts) - 1, 0, -1):
-                parent, child = ".".join(parts[:n]), ".".join(parts[:n + 1])
+                parent, child = ".".join(parts[:n]), ".".join(parts[: n + 1])
                 rule = self.rules.setdefault(parent, [])
                 if ("{" + child + "}",) not in rule:
                     rule.append(("{" + child + "}",))
@@ -184,7 +184,7 @@ class Grammar:
             found: set[str] = set()
             for alternative in self.rules[name]:
                 for way in _ways(alternative):
-                    for position, symbol in enumerate(way):   # every slot is looked at, so that all are checked
+                    for position, symbol in enumerate(way):  # every slot is looked at, so that all are checked
                         if symbol[0] == "{":
                             words = self._first_words(symbol[1:-1], (*above, name))
                         else:
@@ -361,8 +361,9 @@ class Grammar:
 
     def vocabulary(self) -> frozenset[str]:
         """Every word in any rule."""
-        return frozenset(s for rule in self.rules.values() for alt in rule for s in alt
-                         if s[0] != "{" and s not in PUNCTUATION)
+        return frozenset(
+            s for rule in self.rules.values() for alt in rule for s in alt if s[0] != "{" and s not in PUNCTUATION
+        )
 
 
 def _ways(alternative: tuple[str, ...]) -> list[tuple[str, ...]]:

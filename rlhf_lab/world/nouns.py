@@ -8,36 +8,90 @@ of: wag of air, wsg of sea and sky, wfb of fog, wwb of wind. How much tone and v
 
 # kind of place -> (keeper, parts, things to eat, things to drink or spoon up).
 PLACES = {
-    "bakery": ("baker", "oven | bread shelf | flour bin | cake stand | kneading table",
-               "plum bread | rye loaf | seed cake | cinnamon bun | onion tart | honey roll | apple turnover",
-               "malt coffee"),
-    "inn": ("innkeeper", "fireplace | cellar door | feather bed | long table | beer barrel",
-            "eel pie | leek pie | roast pork | bread pudding | turnip bake", "dark ale | mutton stew | barley soup"),
-    "teahouse": ("tea lady", "corner table | tea tray | window seat | sugar bowl",
-                 "lemon cake | almond biscuit | pear tart | rose wafer",
-                 "mint tea | ginger tea | black tea | nettle tea"),
-    "cheese shop": ("cheesemonger", "cheese board | marble slab | butter churn | cool cellar",
-                    "goat cheese | blue cheese | smoked cheese | sheep cheese | herb cheese | curd cake", "buttermilk"),
-    "fish stall": ("fishmonger", "fish barrel | ice box | gutting table | oyster tub",
-                   "salt herring | fried mackerel | smoked eel | fish cake | cod pie", "crab soup | oyster stew"),
-    "market": ("stallholder", "handcart | fountain | striped awning | egg basket | weighing scale",
-               "mushroom pie | pumpkin bread | plum slice | walnut roll | sausage roll", "carrot soup | apple cider"),
-    "ferry": ("ferryman", "gangway | engine | lifeboat | wet deck | ticket box",
-              "sailor's biscuit | ferry sandwich | pickled egg | deck pudding", "galley soup | cabin tea"),
-    "lighthouse": ("lamp keeper", "lamp | spiral staircase | gallery rail | foghorn | tower window",
-                   "lighthouse cake | lamp keeper's pie | gull egg | tower biscuit", "tower tea | oat porridge"),
-    "museum": ("curator", "stuffed walrus | glass case | whale bone | stone coffin | old cannon",
-               "museum scone | ham sandwich | visitor's pie | fossil cake", "pea soup | lecture tea"),
-    "theatre": ("stage director", "velvet curtain | balcony | painted moon | trapdoor | ticket booth",
-                "toffee apple | peanut bar | sugared plum | opera cake", "interval wine | lemon fizz"),
-    "bathhouse": ("bath attendant", "steam room | copper tub | towel rack | warm pool | wooden bench",
-                  "bath bun | salted melon | almond bar | towel roll", "cucumber water | sauna broth"),
-    "bookshop": ("bookseller", "ladder | bookshelf | reading chair | giant atlas | poetry corner",
-                 "reading bun | ginger biscuit | sponge cake | story tart", "cocoa | bookseller's tea"),
-    "hat shop": ("hatter", "mirror | hat stand | hat box | bonnet rack | ribbon drawer",
-                 "sugar biscuit | cheese straw | sherry trifle | bonnet cake", "hatter's tea | raspberry cordial"),
-    "garden": ("gardener", "lily pond | rose bed | hedge maze | greenhouse | compost heap",
-               "picnic pie | rhubarb tart | salad sandwich | strawberry roll", "elderflower cordial | beetroot soup"),
+    "bakery": (
+        "baker",
+        "oven | bread shelf | flour bin | cake stand | kneading table",
+        "plum bread | rye loaf | seed cake | cinnamon bun | onion tart | honey roll | apple turnover",
+        "malt coffee",
+    ),
+    "inn": (
+        "innkeeper",
+        "fireplace | cellar door | feather bed | long table | beer barrel",
+        "eel pie | leek pie | roast pork | bread pudding | turnip bake",
+        "dark ale | mutton stew | barley soup",
+    ),
+    "teahouse": (
+        "tea lady",
+        "corner table | tea tray | window seat | sugar bowl",
+        "lemon cake | almond biscuit | pear tart | rose wafer",
+        "mint tea | ginger tea | black tea | nettle tea",
+    ),
+    "cheese shop": (
+        "cheesemonger",
+        "cheese board | marble slab | butter churn | cool cellar",
+        "goat cheese | blue cheese | smoked cheese | sheep cheese | herb cheese | curd cake",
+        "buttermilk",
+    ),
+    "fish stall": (
+        "fishmonger",
+        "fish barrel | ice box | gutting table | oyster tub",
+        "salt herring | fried mackerel | smoked eel | fish cake | cod pie",
+        "crab soup | oyster stew",
+    ),
+    "market": (
+        "stallholder",
+        "handcart | fountain | striped awning | egg basket | weighing scale",
+        "mushroom pie | pumpkin bread | plum slice | walnut roll | sausage roll",
+        "carrot soup | apple cider",
+    ),
+    "ferry": (
+        "ferryman",
+        "gangway | engine | lifeboat | wet deck | ticket box",
+        "sailor's biscuit | ferry sandwich | pickled egg | deck pudding",
+        "galley soup | cabin tea",
+    ),
+    "lighthouse": (
+        "lamp keeper",
+        "lamp | spiral staircase | gallery rail | foghorn | tower window",
+        "lighthouse cake | lamp keeper's pie | gull egg | tower biscuit",
+        "tower tea | oat porridge",
+    ),
+    "museum": (
+        "curator",
+        "stuffed walrus | glass case | whale bone | stone coffin | old cannon",
+        "museum scone | ham sandwich | visitor's pie | fossil cake",
+        "pea soup | lecture tea",
+    ),
+    "theatre": (
+        "stage director",
+        "velvet curtain | balcony | painted moon | trapdoor | ticket booth",
+        "toffee apple | peanut bar | sugared plum | opera cake",
+        "interval wine | lemon fizz",
+    ),
+    "bathhouse": (
+        "bath attendant",
+        "steam room | copper tub | towel rack | warm pool | wooden bench",
+        "bath bun | salted melon | almond bar | towel roll",
+        "cucumber water | sauna broth",
+    ),
+    "bookshop": (
+        "bookseller",
+        "ladder | bookshelf | reading chair | giant atlas | poetry corner",
+        "reading bun | ginger biscuit | sponge cake | story tart",
+        "cocoa | bookseller's tea",
+    ),
+    "hat shop": (
+        "hatter",
+        "mirror | hat stand | hat box | bonnet rack | ribbon drawer",
+        "sugar biscuit | cheese straw | sherry trifle | bonnet cake",
+        "hatter's tea | raspberry cordial",
+    ),
+    "garden": (
+        "gardener",
+        "lily pond | rose bed | hedge maze | greenhouse | compost heap",
+        "picnic pie | rhubarb tart | salad sandwich | strawberry roll",
+        "elderflower cordial | beetroot soup",
+    ),
 }
 
 
@@ -49,18 +103,29 @@ def slug(kind: str) -> str:
 def _place_rules() -> str:
     lines = []
     for kind, (keeper, parts, solids, liquids) in PLACES.items():
-        lines += [f"place.{slug(kind)} = {kind}", f"keeper.{slug(kind)} = {keeper}",
-                  f"part.{slug(kind)} = {parts}", f"solid.{slug(kind)} = {solids}", f"liquid.{slug(kind)} = {liquids}",
-                  f"dish.{slug(kind)} = {{solid.{slug(kind)}}} | {{liquid.{slug(kind)}}}"]
+        lines += [
+            f"place.{slug(kind)} = {kind}",
+            f"keeper.{slug(kind)} = {keeper}",
+            f"part.{slug(kind)} = {parts}",
+            f"solid.{slug(kind)} = {solids}",
+            f"liquid.{slug(kind)} = {liquids}",
+            f"dish.{slug(kind)} = {{solid.{slug(kind)}}} | {{liquid.{slug(kind)}}}",
+        ]
     return "\n".join(lines) + "\n"
 
 
-NAME_FIRST = ("Copper Crooked Salty Blue Silver Sleepy Broken Golden Lonely Painted Wooden Merry Rusty Little Velvet "
-              "Crimson Hollow Northern Brass Quiet Singing Sunken Thirsty White Dusty Jolly").split()
-NAME_LAST = ("Kettle Anchor Heron Lantern Barrel Whistle Oyster Button Candle Compass Goose Spoon Pebble Rudder Turnip "
-             "Slipper Bell Acorn Thimble Mermaid Walrus Feather Ladder Moon Pickle Otter").split()
+NAME_FIRST = (
+    "Copper Crooked Salty Blue Silver Sleepy Broken Golden Lonely Painted Wooden Merry Rusty Little Velvet "
+    "Crimson Hollow Northern Brass Quiet Singing Sunken Thirsty White Dusty Jolly"
+).split()
+NAME_LAST = (
+    "Kettle Anchor Heron Lantern Barrel Whistle Oyster Button Candle Compass Goose Spoon Pebble Rudder Turnip "
+    "Slipper Bell Acorn Thimble Mermaid Walrus Feather Ladder Moon Pickle Otter"
+).split()
 
-NOUNS = _place_rules() + f"""
+NOUNS = (
+    _place_rules()
+    + f"""
 name = {{first}} {{last}}
 first = {" | ".join(NAME_FIRST)}
 last = {" | ".join(NAME_LAST)}
@@ -139,7 +204,16 @@ pbv = dusty | cracked | sticky | draughty | rusty | mouldy | creaking | rotten |
 pgg = nice | lovely | fine | pleasant | good | charming | wonderful | great | cosy | splendid | excellent
 pbg = bad | poor | dull | dreadful | gloomy | unpleasant | disappointing | dismal | awful | miserable | terrible
 """
+)
 
 # Rules whose words name what the text is about, and so may return within one document.
-REPEATABLE = ("name", "first", "last", "town", "place", "keeper", "relative",
-              *tuple(f"{rule}.{slug(kind)}" for rule in ("place", "keeper") for kind in PLACES))
+REPEATABLE = (
+    "name",
+    "first",
+    "last",
+    "town",
+    "place",
+    "keeper",
+    "relative",
+    *tuple(f"{rule}.{slug(kind)}" for rule in ("place", "keeper") for kind in PLACES),
+)

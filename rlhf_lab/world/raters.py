@@ -33,7 +33,7 @@ from .rewriting import improved
 from .scorers import KIND_SCORERS, SCORERS, length
 from .tastes import SCALES, Taste, decent
 
-OVERALL = "overall"     # the axis of a score that is the taste itself
+OVERALL = "overall"  # the axis of a score that is the taste itself
 
 
 class SimulatedRater:
@@ -54,14 +54,27 @@ class SimulatedRater:
     tags: the labels that this rater knows, of `faults.FAULTS`.
     """
 
-    def __init__(self, taste: Taste, temperature: float = 0.3, tie_threshold: float = 0.0, position_bias: float = 0.0,
-                 length_bias: float = 0.0, fatigue: float = 0.0, seed: int = 0,
-                 strengths: tuple[float, float] | None = None, axes: Sequence[str] = (OVERALL,),
-                 scale: tuple[int, int] = (1, 7), offset: float = 0.0, spread: float = 1.0,
-                 tags: Sequence[str] = tuple(FAULTS)):
+    def __init__(
+        self,
+        taste: Taste,
+        temperature: float = 0.3,
+        tie_threshold: float = 0.0,
+        position_bias: float = 0.0,
+        length_bias: float = 0.0,
+        fatigue: float = 0.0,
+        seed: int = 0,
+        strengths: tuple[float, float] | None = None,
+        axes: Sequence[str] = (OVERALL,),
+        scale: tuple[int, int] = (1, 7),
+        offset: float = 0.0,
+        spread: float = 1.0,
+        tags: Sequence[str] = tuple(FAULTS),
+    ):
         if temperature < 0 or tie_threshold < 0 or fatigue < 0:
-            raise ValueError("temperature, tie_threshold and fatigue are not negative; got "
-                             f"{temperature}, {tie_threshold}, {fatigue}")
+            raise ValueError(
+                "temperature, tie_threshold and fatigue are not negative; got "
+                f"{temperature}, {tie_threshold}, {fatigue}"
+            )
         if scale[0] >= scale[1] or (strengths and not 0 <= strengths[0] <= strengths[1]):
             raise ValueError(f"scale and strengths go from low to high; got {scale} and {strengths}")
         known = {OVERALL, *SCORERS, *(name for scorers in KIND_SCORERS.values() for name in scorers)}
@@ -88,8 +101,12 @@ class SimulatedRater:
     def felt_difference(self, prompt: str, left: str, right: str) -> float:
         """d of the module's formula: taste and biases, no noise."""
         words = length(prompt, left) - length(prompt, right)
-        return (self.taste.utility(prompt, left) - self.taste.utility(prompt, right)
-                + self.position_bias + self.length_bias * words / 10)
+        return (
+            self.taste.utility(prompt, left)
+            - self.taste.utility(prompt, right)
+            + self.position_bias
+            + self.length_bias * words / 10
+        )
 
     def noise_scale(self) -> float:
         """T of the module's formulas: the temperature after the answers so far."""
@@ -103,9 +120,9 @@ class SimulatedRater:
         return 0.5 * (1 + math.tanh(self.felt_difference(prompt, left, right) / scale / 2))
 
     def compare(self, prompt: str, left: str, right: str) -> str | tuple[str, int]:
-        """"left", "right", "tie" or "both_bad"; ("left", 1) to ("right", 3) for a rater that says strengths."""
+        """ "left", "right", "tie" or "both_bad"; ("left", 1) to ("right", 3) for a rater that says strengths."""
         scale = self._begin()
-        noise = self._logistic()                                    # drawn every time, so that answers stay in step
+        noise = self._logistic()  # drawn every time, so that answers stay in step
         if not decent(prompt, left) and not decent(prompt, right):
             return "both_bad"
         felt = self.felt_difference(prompt, left, right) + scale * noise
@@ -117,9 +134,13 @@ class SimulatedRater:
     def rank(self, prompt: str, texts: Sequence[str]) -> list[list[int]]:
         """Places in `texts`, best first; neighbours that are closer than the tie threshold stand together."""
         scale = self._begin()
-        felt = [self.taste.utility(prompt, text) + self.length_bias * length(prompt, text) / 10
-                + self.position_bias * (1 - place / max(len(texts) - 1, 1)) + scale * self._gumbel()
-                for place, text in enumerate(texts)]
+        felt = [
+            self.taste.utility(prompt, text)
+            + self.length_bias * length(prompt, text) / 10
+            + self.position_bias * (1 - place / max(len(texts) - 1, 1))
+            + scale * self._gumbel()
+            for place, text in enumerate(texts)
+        ]
         tiers: list[list[int]] = []
         for place in sorted(range(len(texts)), key=lambda i: -felt[i]):
             apart = felt[tiers[-1][-1]] - felt[place] if tiers else math.inf
@@ -167,7 +188,7 @@ class SimulatedRater:
         scorer = SCORERS.get(axis) or KIND_SCORERS[kind_of(prompt)].get(axis)
         if scorer is None:
             raise ValueError(f"a {kind_of(prompt)} has no {axis!r}; score it on other axes")
-        return (scorer(prompt, text) - 0.5) / 0.25                  # shares: from -2 to 2
+        return (scorer(prompt, text) - 0.5) / 0.25  # shares: from -2 to 2
 
     def _logistic(self) -> float:
         chance = self._chance()

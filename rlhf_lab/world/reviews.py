@@ -13,14 +13,15 @@ from .grammar import Draft, Grammar, pick, pick_weighted, render
 
 GRAMMAR = Grammar(nouns.NOUNS + review_rules.RULES, repeatable=nouns.REPEATABLE)
 TOPICS = ("food", "weather", "people", "animals", "place")
-SENTENCES = (1, 6)               # fewest and most sentences
+SENTENCES = (1, 6)  # fewest and most sentences
 MOST_WORDS = 58
 _LENGTHS = {1: 0.17, 2: 0.25, 3: 0.25, 4: 0.18, 5: 0.10, 6: 0.05}
-_LEAST = {"food": 0.02, "weather": 0.4, "people": 0.02, "animals": 0.4, "place": 0.02}   # so that no topic is rare
+_LEAST = {"food": 0.02, "weather": 0.4, "people": 0.02, "animals": 0.4, "place": 0.02}  # so that no topic is rare
 _TAILS = {"food": 0.7, "weather": 2.4, "people": 0.7, "animals": 2.4, "place": 0.8}
 _KINDS_BY_LENGTH = sorted(nouns.PLACES, key=len, reverse=True)
-_PROMPT = re.compile(r"Review of the ([A-Z][a-z]+) ([A-Z][a-z]+) (" + "|".join(_KINDS_BY_LENGTH)
-                     + r")((?: [A-Za-z]+)+):")
+_PROMPT = re.compile(
+    r"Review of the ([A-Z][a-z]+) ([A-Z][a-z]+) (" + "|".join(_KINDS_BY_LENGTH) + r")((?: [A-Za-z]+)+):"
+)
 
 
 def read_prompt(prompt: str):
@@ -49,9 +50,9 @@ class _Mood:
 
     def __init__(self, rng):
         glad, self.vivid = _lean(rng), _lean(rng)
-        self.tones = {t: "good" if rng.random() < glad else "bad" for t in TOPICS}   # of one mind about each topic
+        self.tones = {t: "good" if rng.random() < glad else "bad" for t in TOPICS}  # of one mind about each topic
         self.topics = {topic: math.log(1 - rng.random()) ** 2 + _LEAST[topic] for topic in TOPICS}
-        self.tone = self.tones[max(TOPICS, key=self.topics.__getitem__)]       # the verdict
+        self.tone = self.tones[max(TOPICS, key=self.topics.__getitem__)]  # the verdict
         self.tails = 0.2 + 0.8 * rng.random()
         self.courtesy = 0.0 if rng.random() < 0.15 else 2 * rng.random() - 1
         self.length = pick_weighted(rng, _LENGTHS)
@@ -66,8 +67,7 @@ def _body(rng, mood: _Mood, draft: Draft) -> list:
     clause = GRAMMAR.expand(f"clause.{topic}.{tone}.{mood.style(rng)}", draft)
     if rng.random() < abs(mood.courtesy):
         manner = pick(rng, (tone, "any"))
-        return GRAMMAR.expand(f"manner.{'polite' if mood.courtesy > 0 else 'rude'}.{manner}",
-                              draft) + clause + ["."]
+        return GRAMMAR.expand(f"manner.{'polite' if mood.courtesy > 0 else 'rude'}.{manner}", draft) + clause + ["."]
     if rng.random() < mood.tails:
         others = {t: (w + 0.1) * _TAILS[t] for t, w in mood.topics.items() if t != topic}
         tail = pick_weighted(rng, others)
@@ -93,8 +93,13 @@ def write(rng, prompt: str) -> str:
     """A completion for `prompt`, good or bad as chance has it."""
     name, place, _ = read_prompt(prompt)
     kind = nouns.slug(place)
-    draft = Draft(rng, {"name": tuple(name.split()), **{s: f"{s}.{kind}" for s in ("place", "keeper", "part",
-                                                                                   "dish", "solid", "liquid")}})
+    draft = Draft(
+        rng,
+        {
+            "name": tuple(name.split()),
+            **{s: f"{s}.{kind}" for s in ("place", "keeper", "part", "dish", "solid", "liquid")},
+        },
+    )
     mood = _Mood(rng)
     sentences, words = [], 0
     for i in range(mood.length):

@@ -12,8 +12,8 @@ from .grammar import split_sentences
 from .scorers import adequacy, faithfulness, harmful_request, harmlessness, helpfulness, well_formed
 from .tastes import Taste
 
-STEPS = 2       # changes at most
-IDEAS = 4       # completions that come to the editor's mind
+STEPS = 2  # changes at most
+IDEAS = 4  # completions that come to the editor's mind
 _ONE_SENTENCE = ("translation", "story")
 
 
@@ -25,7 +25,7 @@ def improved(prompt: str, text: str, taste: Taste, rng) -> str:
     for _ in range(STEPS):
         found = _changes(best, new)
         if kind_of(prompt) in _ONE_SENTENCE or not well_formed(prompt, best):
-            found += ideas                      # nothing to change it by: write it anew
+            found += ideas  # nothing to change it by: write it anew
         for other in [other for other in dict.fromkeys(found) if well_formed(prompt, other)]:
             value = _value(prompt, other, taste)
             kept = all(now >= before for now, before in zip(_use(prompt, other), use, strict=True))
@@ -39,8 +39,8 @@ def _changes(text: str, new: list) -> list:
     old = split_sentences(text[1:]) if text[:1] == " " else None
     if not old:
         return []
-    without = [old[:i] + old[i + 1:] for i in range(len(old)) if len(old) > 1]
-    exchanged = [[*old[:i], sentence, *old[i + 1:]] for i in range(len(old)) for sentence in new]
+    without = [old[:i] + old[i + 1 :] for i in range(len(old)) if len(old) > 1]
+    exchanged = [[*old[:i], sentence, *old[i + 1 :]] for i in range(len(old)) for sentence in new]
     added = [[*old, sentence] for sentence in new]
     return [" " + " ".join(sentences) for sentences in without + exchanged + added]
 

@@ -4,17 +4,31 @@ A story tells who did what to what, where and when, why, and who was moved to do
 right; the others swap somebody or something, turn the story around, say next to nothing or go on too long.
 """
 
-
 from . import nouns
 from .documents import Document
 from .grammar import Draft, Grammar, pick, pick_weighted, render, shuffled, split_sentences
 
 # past tense -> participle
-DEEDS = {"stole": "stolen", "found": "found", "rescued": "rescued", "painted": "painted", "sold": "sold",
-         "lost": "lost",
-         "mended": "mended", "hid": "hidden", "borrowed": "borrowed", "dropped": "dropped", "broke": "broken",
-         "returned": "returned", "buried": "buried", "washed": "washed", "guarded": "guarded", "kissed": "kissed",
-         "sniffed": "sniffed", "chased": "chased"}
+DEEDS = {
+    "stole": "stolen",
+    "found": "found",
+    "rescued": "rescued",
+    "painted": "painted",
+    "sold": "sold",
+    "lost": "lost",
+    "mended": "mended",
+    "hid": "hidden",
+    "borrowed": "borrowed",
+    "dropped": "dropped",
+    "broke": "broken",
+    "returned": "returned",
+    "buried": "buried",
+    "washed": "washed",
+    "guarded": "guarded",
+    "kissed": "kissed",
+    "sniffed": "sniffed",
+    "chased": "chased",
+}
 _DONE = {participle: past for past, participle in DEEDS.items()}
 
 _RULES = f"""
@@ -101,9 +115,14 @@ summary.partial = {{what}} was {{done}} {{where}} . | {{hero}} {{deed}} somethin
 """
 
 _FACT_RULES = ("hero", "deed", "what", "where", "when", "motive", "witness", "react")
-GRAMMAR = Grammar(nouns.NOUNS + _RULES + """
+GRAMMAR = Grammar(
+    nouns.NOUNS
+    + _RULES
+    + """
 story = {lead} | {cause} | {effect} | {scene} | {decoy} | {comment} | {ending}
-""", repeatable=nouns.REPEATABLE)
+""",
+    repeatable=nouns.REPEATABLE,
+)
 SENTENCES = (3, 5)
 _SUMMARIES = {"plain": 0.3, "effect": 0.28, "cause": 0.14, "long": 0.1, "vague": 0.1, "partial": 0.08}
 _TRUTH = {"right": 0.64, "swapped": 0.28, "turned": 0.08}
@@ -127,7 +146,7 @@ def _make_facts(rng) -> dict:
 def _write_story(rng, facts: dict) -> str:
     draft = Draft(rng, facts)
     used = {" ".join(facts["hero"]), " ".join(facts["witness"])}
-    while True:                                      # the stranger is neither of the two
+    while True:  # the stranger is neither of the two
         other = GRAMMAR.expand("other", draft)
         if " ".join(other) not in used:
             break
@@ -156,7 +175,7 @@ def read_story(story: str) -> dict | None:
             return None
         claims = _claims(found)
         if claims.get("witness") and "react" not in claims:
-            claims.pop("witness")                    # said or believed something: not what a summary tells
+            claims.pop("witness")  # said or believed something: not what a summary tells
         facts.update({k: v for k, v in claims.items() if k not in facts})
     return facts
 
@@ -178,7 +197,7 @@ def read_prompt(prompt: str) -> str:
     """The story of a story prompt. ValueError where `prompt` is not one."""
     if not (prompt.startswith("Story: ") and prompt.endswith("\nSummary:")):
         raise ValueError(f"not a story prompt: {prompt[:60]!r}")
-    return prompt[len("Story: "):-len("\nSummary:")]
+    return prompt[len("Story: ") : -len("\nSummary:")]
 
 
 def make_prompt(rng) -> str:
@@ -204,7 +223,7 @@ def write(rng, prompt: str) -> str:
         facts["hero"], facts["witness"] = facts["witness"], facts["hero"]
     facts["done"] = tuple(DEEDS[" ".join(facts["deed"])].split())
     if style == "long" and not ("react" in facts and "motive" in facts):
-        rule = 2                                     # the long form that needs neither
+        rule = 2  # the long form that needs neither
     else:
         rule = None
     draft = Draft(rng, {**strange, **facts})

@@ -25,26 +25,29 @@ SCALES = {
     "animals": (0.243, 0.259),
     "on_topic": (0.654, 0.114),
 }
-LEAST_ON_TOPIC = 0.2        # below this a text is far off topic
-MOST_REPETITION = 0.2       # above this it repeats itself
-LEAST_WORDS = 4             # below this it is no review
+LEAST_ON_TOPIC = 0.2  # below this a text is far off topic
+MOST_REPETITION = 0.2  # above this it repeats itself
+LEAST_WORDS = 4  # below this it is no review
 
 
 def decent(prompt: str, completion: str) -> bool:
     """Whether a text is well-formed, of at least four words, not far off topic and does not repeat itself."""
-    return (well_formed(prompt, completion) and SCORERS["length"](prompt, completion) >= LEAST_WORDS
-            and SCORERS["on_topic"](prompt, completion) >= LEAST_ON_TOPIC
-            and SCORERS["repetition"](prompt, completion) <= MOST_REPETITION)
+    return (
+        well_formed(prompt, completion)
+        and SCORERS["length"](prompt, completion) >= LEAST_WORDS
+        and SCORERS["on_topic"](prompt, completion) >= LEAST_ON_TOPIC
+        and SCORERS["repetition"](prompt, completion) <= MOST_REPETITION
+    )
 
 
 @dataclass(frozen=True)
 class Taste:
     """What one kind of reader likes."""
 
-    name: str                                                   # key in TASTES
-    description: str                                            # what such a person would say
-    weights: Mapping[str, float] = field(hash=False)            # scorer name -> weight, in corpus standard deviations
-    floor: float = 4.0                                          # what a text loses that is not decent
+    name: str  # key in TASTES
+    description: str  # what such a person would say
+    weights: Mapping[str, float] = field(hash=False)  # scorer name -> weight, in corpus standard deviations
+    floor: float = 4.0  # what a text loses that is not decent
 
     def utility(self, prompt: str, completion: str) -> float:
         """How much this reader likes `completion`, in corpus standard deviations; about 0 for an average review."""
@@ -55,15 +58,18 @@ class Taste:
         return total if decent(prompt, completion) else min(total, 0.0) - self.floor
 
 
-TASTES = {taste.name: taste for taste in (
-    Taste("cheerful", "I want to come away smiling: give me good news.", {"tone": 1.0}),
-    Taste("gloomy", "I trust a reviewer who suffered: tell me everything that went wrong.", {"tone": -1.0}),
-    Taste("brief", "I am in a hurry: say it in a few words.", {"length": -1.0}),
-    Taste("longwinded", "I have a whole afternoon and a pot of tea: do go on.", {"length": 1.0}),
-    Taste("polite", "Good manners first: I like a reviewer who says please and thank you.", {"politeness": 1.0}),
-    Taste("vivid", "I want to see it, smell it and count it: no vague talk.", {"specificity": 1.0}),
-    Taste("food", "I only want to know what there was to eat.", {"food": 1.0}),
-    Taste("weather", "I say a place is its weather: tell me about the rain and the light.", {"weather": 1.0}),
-    Taste("people", "I go for the people: who was there, and what were they up to?", {"people": 1.0}),
-    Taste("animals", "I never skip a line about a goose.", {"animals": 1.0}),
-)}
+TASTES = {
+    taste.name: taste
+    for taste in (
+        Taste("cheerful", "I want to come away smiling: give me good news.", {"tone": 1.0}),
+        Taste("gloomy", "I trust a reviewer who suffered: tell me everything that went wrong.", {"tone": -1.0}),
+        Taste("brief", "I am in a hurry: say it in a few words.", {"length": -1.0}),
+        Taste("longwinded", "I have a whole afternoon and a pot of tea: do go on.", {"length": 1.0}),
+        Taste("polite", "Good manners first: I like a reviewer who says please and thank you.", {"politeness": 1.0}),
+        Taste("vivid", "I want to see it, smell it and count it: no vague talk.", {"specificity": 1.0}),
+        Taste("food", "I only want to know what there was to eat.", {"food": 1.0}),
+        Taste("weather", "I say a place is its weather: tell me about the rain and the light.", {"weather": 1.0}),
+        Taste("people", "I go for the people: who was there, and what were they up to?", {"people": 1.0}),
+        Taste("animals", "I never skip a line about a goose.", {"animals": 1.0}),
+    )
+}

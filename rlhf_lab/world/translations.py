@@ -11,7 +11,7 @@ from .wickish import ENGLISH, WICKISH, Noun, Phrase
 
 _ERRORS = {"none": 0.58, "word": 0.13, "adjective": 0.09, "form": 0.09, "order": 0.08, "two": 0.03}
 
-_LOOKS = ("red", "blue", "old", "small", "wet", "green", "white", "black")     # adjectives that suit things too
+_LOOKS = ("red", "blue", "old", "small", "wet", "green", "white", "black")  # adjectives that suit things too
 
 
 def read_prompt(prompt: str) -> tuple:
@@ -19,7 +19,7 @@ def read_prompt(prompt: str) -> tuple:
     for source, target in ((ENGLISH, WICKISH), (WICKISH, ENGLISH)):
         start, end = f"{source}: ", f"\n{target}:"
         if prompt.startswith(start) and prompt.endswith(end):
-            return prompt[len(start):-len(end)], source, target
+            return prompt[len(start) : -len(end)], source, target
     raise ValueError(f"not a translation prompt: {prompt[:60]!r}")
 
 
@@ -40,8 +40,9 @@ def make_phrase(rng) -> Phrase:
     verb = pick(rng, tuple(wickish.DOING if doing else wickish.ALONE))
     thing = None
     if doing:
-        thing = _noun(rng, wickish.BEINGS if verb in ("follow", "watch",
-                                                      "love") and rng.random() < 0.6 else wickish.THINGS)
+        thing = _noun(
+            rng, wickish.BEINGS if verb in ("follow", "watch", "love") and rng.random() < 0.6 else wickish.THINGS
+        )
     placing = pick(rng, tuple(wickish.PLACINGS)) if rng.random() < (0.45 if doing else 0.75) else None
     spot = _noun(rng, wickish.SPOTS) if placing else None
     time = pick(rng, tuple(wickish.TIMES)) if rng.random() < 0.35 else None
@@ -75,8 +76,9 @@ def _spoil(rng, phrase: Phrase, error: str) -> Phrase:
         if with_article:
             role = pick(rng, with_article)
             noun = getattr(phrase, role)
-            return phrase._replace(**{role: noun._replace(article=_other(rng, ("the", "a", "the+", "my"),
-                                                                         noun.article))})
+            return phrase._replace(
+                **{role: noun._replace(article=_other(rng, ("the", "a", "the+", "my"), noun.article))}
+            )
     if rng.random() < 0.25:
         verbs = wickish.DOING if phrase.thing else wickish.ALONE
         return phrase._replace(verb=_other(rng, verbs, phrase.verb))

@@ -14,56 +14,124 @@ from typing import NamedTuple
 ENGLISH, WICKISH = "English", "Wickish"
 
 # English noun, its plural, Wickish stem
-BEINGS = {"fox": ("foxes", "tarv"), "goose": ("geese", "honk"), "cat": ("cats", "mirl"), "dog": ("dogs", "bruf"),
-          "pony": ("ponies", "klop"), "owl": ("owls", "ulm"), "otter": ("otters", "silt"), "duck": ("ducks",
-                                                                                                    "pand"),
-          "baker": ("bakers", "dorg"), "sailor": ("sailors", "navok"), "captain": ("captains", "skarn"),
-          "child": ("children", "pim"), "doctor": ("doctors", "salv"), "widow": ("widows", "morn"),
-          "mayor": ("mayors", "gromp"), "thief": ("thieves", "snik")}
-THINGS = {"apple": ("apples", "jul"), "cheese": ("cheeses", "kezz"), "fish": ("fishes", "fisk"), "hat": ("hats",
-                                                                                                         "kopp"),
-          "boat": ("boats", "vold"), "bell": ("bells", "dinn"), "letter": ("letters", "raskel"), "lamp": ("lamps",
-                                                                                                          "lusk"),
-          "pie": ("pies", "tork"), "basket": ("baskets", "wend"), "spoon": ("spoons", "slup"), "drum": ("drums",
-                                                                                                        "dumm"),
-          "coat": ("coats", "vask"), "key": ("keys", "tikk"), "egg": ("eggs", "ov"), "map": ("maps", "karb")}
-SPOTS = {"bridge": ("bridges", "molv"), "tree": ("trees", "brant"), "house": ("houses", "hulm"),
-         "harbour": ("harbours", "gav"),
-         "table": ("tables", "plonk"), "mill": ("mills", "rund"), "church": ("churches", "zol"), "roof": ("roofs",
-                                                                                                          "tekk"),
-         "garden": ("gardens", "lund"), "well": ("wells", "glub")}
-ADJECTIVES = {"red": "brul", "blue": "asp", "old": "gam", "small": "litt", "fat": "blum", "hungry": "gnar",
-              "happy": "lell",
-              "sad": "dol", "wet": "plisk", "green": "verd", "clever": "sninn", "lazy": "slomm", "white": "hwitt",
-              "black": "svar", "brave": "tapp", "noisy": "rakk"}
+BEINGS = {
+    "fox": ("foxes", "tarv"),
+    "goose": ("geese", "honk"),
+    "cat": ("cats", "mirl"),
+    "dog": ("dogs", "bruf"),
+    "pony": ("ponies", "klop"),
+    "owl": ("owls", "ulm"),
+    "otter": ("otters", "silt"),
+    "duck": ("ducks", "pand"),
+    "baker": ("bakers", "dorg"),
+    "sailor": ("sailors", "navok"),
+    "captain": ("captains", "skarn"),
+    "child": ("children", "pim"),
+    "doctor": ("doctors", "salv"),
+    "widow": ("widows", "morn"),
+    "mayor": ("mayors", "gromp"),
+    "thief": ("thieves", "snik"),
+}
+THINGS = {
+    "apple": ("apples", "jul"),
+    "cheese": ("cheeses", "kezz"),
+    "fish": ("fishes", "fisk"),
+    "hat": ("hats", "kopp"),
+    "boat": ("boats", "vold"),
+    "bell": ("bells", "dinn"),
+    "letter": ("letters", "raskel"),
+    "lamp": ("lamps", "lusk"),
+    "pie": ("pies", "tork"),
+    "basket": ("baskets", "wend"),
+    "spoon": ("spoons", "slup"),
+    "drum": ("drums", "dumm"),
+    "coat": ("coats", "vask"),
+    "key": ("keys", "tikk"),
+    "egg": ("eggs", "ov"),
+    "map": ("maps", "karb"),
+}
+SPOTS = {
+    "bridge": ("bridges", "molv"),
+    "tree": ("trees", "brant"),
+    "house": ("houses", "hulm"),
+    "harbour": ("harbours", "gav"),
+    "table": ("tables", "plonk"),
+    "mill": ("mills", "rund"),
+    "church": ("churches", "zol"),
+    "roof": ("roofs", "tekk"),
+    "garden": ("gardens", "lund"),
+    "well": ("wells", "glub"),
+}
+ADJECTIVES = {
+    "red": "brul",
+    "blue": "asp",
+    "old": "gam",
+    "small": "litt",
+    "fat": "blum",
+    "hungry": "gnar",
+    "happy": "lell",
+    "sad": "dol",
+    "wet": "plisk",
+    "green": "verd",
+    "clever": "sninn",
+    "lazy": "slomm",
+    "white": "hwitt",
+    "black": "svar",
+    "brave": "tapp",
+    "noisy": "rakk",
+}
 # base, third person, past, Wickish stem
-ALONE = {"sleep": ("sleeps", "slept", "nill"), "sing": ("sings", "sang", "lal"), "dance": ("dances", "danced",
-                                                                                           "hopp"),
-         "wait": ("waits", "waited", "venn"), "laugh": ("laughs", "laughed", "hakk"), "work": ("works", "worked",
-                                                                                               "strev"),
-         "sneeze": ("sneezes", "sneezed", "atch"), "hide": ("hides", "hid", "gemm"), "cry": ("cries", "cried",
-                                                                                             "wull"),
-         "snore": ("snores", "snored", "zurr")}
-DOING = {"carry": ("carries", "carried", "bor"), "find": ("finds", "found", "trov"), "steal": ("steals", "stole",
-                                                                                               "rapp"),
-         "paint": ("paints", "painted", "fargh"), "sell": ("sells", "sold", "kremm"), "wash": ("washes", "washed",
-                                                                                               "vadd"),
-         "break": ("breaks", "broke", "krakk"), "lose": ("loses", "lost", "tapt"), "love": ("loves", "loved",
-                                                                                            "hjer"),
-         "buy": ("buys", "bought", "kupp"), "watch": ("watches", "watched", "spey"), "follow": ("follows",
-                                                                                                "followed", "jakt")}
+ALONE = {
+    "sleep": ("sleeps", "slept", "nill"),
+    "sing": ("sings", "sang", "lal"),
+    "dance": ("dances", "danced", "hopp"),
+    "wait": ("waits", "waited", "venn"),
+    "laugh": ("laughs", "laughed", "hakk"),
+    "work": ("works", "worked", "strev"),
+    "sneeze": ("sneezes", "sneezed", "atch"),
+    "hide": ("hides", "hid", "gemm"),
+    "cry": ("cries", "cried", "wull"),
+    "snore": ("snores", "snored", "zurr"),
+}
+DOING = {
+    "carry": ("carries", "carried", "bor"),
+    "find": ("finds", "found", "trov"),
+    "steal": ("steals", "stole", "rapp"),
+    "paint": ("paints", "painted", "fargh"),
+    "sell": ("sells", "sold", "kremm"),
+    "wash": ("washes", "washed", "vadd"),
+    "break": ("breaks", "broke", "krakk"),
+    "lose": ("loses", "lost", "tapt"),
+    "love": ("loves", "loved", "hjer"),
+    "buy": ("buys", "bought", "kupp"),
+    "watch": ("watches", "watched", "spey"),
+    "follow": ("follows", "followed", "jakt"),
+}
 PLACINGS = {"under": "suth", "behind": "bak", "near": "nokh", "on": "ot", "in": "inn", "beside": "vedd"}
-TIMES = {"today": "dagga", "every day": "aldagga", "tonight": "notta", "every morning": "almorga",
-         "in winter": "fryssa",
-         "in summer": "solma", "at noon": "middra", "on Sunday": "helga", "yesterday": "forra", "tomorrow": "etterra"}
+TIMES = {
+    "today": "dagga",
+    "every day": "aldagga",
+    "tonight": "notta",
+    "every morning": "almorga",
+    "in winter": "fryssa",
+    "in summer": "solma",
+    "at noon": "middra",
+    "on Sunday": "helga",
+    "yesterday": "forra",
+    "tomorrow": "etterra",
+}
 NUMBERS = {"two": "dek", "three": "trim", "seven": "sepp", "nine": "nenn"}
 NAMES = ("Orla", "Bram", "Nettie", "Jory", "Ivo", "Dulcie", "Wilma", "Fenn")
-_ENDINGS = {"a": "", "the": "en", "my": "im", "the+": "un",
-            "some": "u"}      # "the+", "some" and numbers are plural
+_ENDINGS = {"a": "", "the": "en", "my": "im", "the+": "un", "some": "u"}  # "the+", "some" and numbers are plural
 _TENSES = {"present": "ar", "past": "osh", "future": "ir"}
 # Which tenses go with a time.
-TIME_TENSES = {"yesterday": ("past",), "tomorrow": ("future",), "every day": ("present", "past"),
-               "every morning": ("present", "past"), "tonight": ("present", "future")}
+TIME_TENSES = {
+    "yesterday": ("past",),
+    "tomorrow": ("future",),
+    "every day": ("present", "past"),
+    "every morning": ("present", "past"),
+    "tonight": ("present", "future"),
+}
 
 NOUNS = {**BEINGS, **THINGS, **SPOTS}
 VERBS = {**ALONE, **DOING}
@@ -72,8 +140,8 @@ VERBS = {**ALONE, **DOING}
 class Noun(NamedTuple):
     """A noun with what belongs to it."""
 
-    word: str                        # English singular, or a name
-    article: str = ""                # "a", "the", "my", "the+" (plural), a number, "some" (bare plural), "" for names
+    word: str  # English singular, or a name
+    article: str = ""  # "a", "the", "my", "the+" (plural), a number, "some" (bare plural), "" for names
     adjective: str | None = None  # English
 
     @property
@@ -85,16 +153,17 @@ class Phrase(NamedTuple):
     """What a sentence says."""
 
     subject: Noun
-    verb: str                        # English base form
-    tense: str                       # "present", "past", "future"
+    verb: str  # English base form
+    tense: str  # "present", "past", "future"
     negated: bool = False
-    thing: Noun | None = None     # what it is done to
-    placing: str | None = None    # "under" ...
+    thing: Noun | None = None  # what it is done to
+    placing: str | None = None  # "under" ...
     spot: Noun | None = None
     time: str | None = None
 
 
 # ---- writing
+
 
 def _noun_words(noun: Noun, language: str) -> list:
     if not noun.article:
@@ -107,8 +176,11 @@ def _noun_words(noun: Noun, language: str) -> list:
             words[0] = "an"
         return words
     ending = "u" if noun.article in NUMBERS else _ENDINGS[noun.article]
-    return ([NOUNS[noun.word][1] + ending] + [ADJECTIVES[a] for a in adjective]
-            + ([NUMBERS[noun.article]] if noun.article in NUMBERS else []))
+    return (
+        [NOUNS[noun.word][1] + ending]
+        + [ADJECTIVES[a] for a in adjective]
+        + ([NUMBERS[noun.article]] if noun.article in NUMBERS else [])
+    )
 
 
 def _verb_words(phrase: Phrase, language: str) -> list:
@@ -140,6 +212,7 @@ def write(phrase: Phrase, language: str, clumsy: bool = False) -> str:
 
 # ---- reading
 
+
 def _noun_forms() -> tuple:
     english, wickish = {}, {}
     for noun, (plural, stem) in NOUNS.items():
@@ -154,10 +227,14 @@ _TO_ADJECTIVE = {w: e for e, w in ADJECTIVES.items()}
 _TO_NUMBER = {w: e for e, w in NUMBERS.items()}
 _TO_TIME = {w: e for e, w in TIMES.items()}
 _TO_PLACING = {w: e for e, w in PLACINGS.items()}
-_VERB_FORMS = {stem + ending: (verb, tense) for verb, (_, _, stem) in VERBS.items() for tense,
-               ending in _TENSES.items()}
-_ENGLISH_VERBS = {form: (verb, tense) for verb, (third, past, _) in VERBS.items()
-                  for form, tense in ((verb, "present"), (third, "present"), (past, "past"))}
+_VERB_FORMS = {
+    stem + ending: (verb, tense) for verb, (_, _, stem) in VERBS.items() for tense, ending in _TENSES.items()
+}
+_ENGLISH_VERBS = {
+    form: (verb, tense)
+    for verb, (third, past, _) in VERBS.items()
+    for form, tense in ((verb, "present"), (third, "present"), (past, "past"))
+}
 
 
 class _Reader:
@@ -225,7 +302,7 @@ class _Reader:
     def time(self) -> str | None:
         table = _TO_TIME if self.language == WICKISH else {t: t for t in TIMES}
         for length in (2, 1):
-            found = table.get(" ".join(self.words[self.at:self.at + length]))
+            found = table.get(" ".join(self.words[self.at : self.at + length]))
             if found:
                 self.at += length
                 return found
@@ -275,8 +352,11 @@ def read(text: str, language: str) -> tuple:
 
 def _makes_sense(phrase: Phrase) -> bool:
     """The grammar's own limits: a verb of doing has a thing, others have none, a phrase says more than that."""
-    return ((phrase.verb in DOING) == (phrase.thing is not None) and phrase.subject.word not in SPOTS
-            and (phrase.spot is None or phrase.spot.word in SPOTS))
+    return (
+        (phrase.verb in DOING) == (phrase.thing is not None)
+        and phrase.subject.word not in SPOTS
+        and (phrase.spot is None or phrase.spot.word in SPOTS)
+    )
 
 
 def translate(text: str, source: str) -> str:

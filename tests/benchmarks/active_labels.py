@@ -132,9 +132,10 @@ def main() -> None:
         for temperature in options.temperatures:
             found = curves(train, held_out, taste, temperature, range(options.seeds))
             rows = summarise(found)
-            raters.append({"taste": taste, "temperature": temperature, "choices": rows} | {
-                "ceiling_of_answers": round(found["ceiling"], 4)
-            })  # fmt: skip
+            raters.append(
+                {"taste": taste, "temperature": temperature, "choices": rows}
+                | {"ceiling_of_answers": round(found["ceiling"], 4)}
+            )
             for row in rows:
                 words = {k: row[k] for k in ("gain", "interval", "verdict", "labels_needed") if k in row}
                 first, last = row["mean"][0], row["mean"][-1]

@@ -59,10 +59,17 @@ def fill(path: Path, case: Case, records: int) -> float:
     store = FeedbackStore(memory / f"{path.parent.parent.name}-{path.name}")
     session = RatingSession(store, case.task, [item], kind=case.kind)
     blank = Record(
-        rater_id=session.rater_id, source=session.source, session_id="before", task_id=case.task, kind=case.kind,
-        item_id=item.item_id, prompt=item.prompt, candidates=item.candidates,
-        display_order=tuple(candidate.id for candidate in item.candidates), status="skipped",
-    )  # fmt: skip
+        rater_id=session.rater_id,
+        source=session.source,
+        session_id="before",
+        task_id=case.task,
+        kind=case.kind,
+        item_id=item.item_id,
+        prompt=item.prompt,
+        candidates=item.candidates,
+        display_order=tuple(candidate.id for candidate in item.candidates),
+        status="skipped",
+    )
     answered = replace(blank, status="submitted", value=case.value(blank))
     for number in range(records):
         store.append(replace(answered, uid=f"before-{number}", item_id=f"before-{number}"))

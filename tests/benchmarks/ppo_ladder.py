@@ -57,15 +57,25 @@ def climb(task: Task, name: str, seed: int, config: PolicyGradientConfig, sample
     """One rung with one seed."""
     policy, started = task.new_policy(), time.perf_counter()
     result = train_policy(
-        policy, task.model, task.reward, task.tokenizer, task.prompts, LADDER[name], config,
+        policy,
+        task.model,
+        task.reward,
+        task.tokenizer,
+        task.prompts,
+        LADDER[name],
+        config,
         generator=torch.Generator().manual_seed(seed),
-    )  # fmt: skip
+    )
     seconds = time.perf_counter() - started
     found = {key: _short(value) for key, value in task.measure(policy, samples).summary().items()}
     return {
-        "rung": name, "seed": seed, "seconds": round(seconds, 1), "stopped": result.stopped, "measured": found,
+        "rung": name,
+        "seed": seed,
+        "seconds": round(seconds, 1),
+        "stopped": result.stopped,
+        "measured": found,
         "curves": _curves(result.history, CURVES),
-    }  # fmt: skip
+    }
 
 
 def ladder(task: Task, seeds: int, config: PolicyGradientConfig, samples: int) -> dict:
@@ -83,12 +93,25 @@ def ladder(task: Task, seeds: int, config: PolicyGradientConfig, samples: int) -
             found = over_runs([a - b for a, b in zip(*sides, strict=True)])
             bounds = [None if math.isinf(bound) else _short(bound) for bound in (found.low, found.high)]
             differences.append(
-                {"rung": name, "against": below, "metric": metric, "difference": _short(found.value),
-                 "interval": bounds, "verdict": found.verdict}
-            )  # fmt: skip
+                {
+                    "rung": name,
+                    "against": below,
+                    "metric": metric,
+                    "difference": _short(found.value),
+                    "interval": bounds,
+                    "verdict": found.verdict,
+                }
+            )
     before = {key: _short(value) for key, value in task.measure(task.model, samples).summary().items()}
-    return {"steps": config.steps, "batch_size": config.batch_size, "seeds": seeds, "samples": samples,
-            "start": before, "differences": differences, "runs": runs}  # fmt: skip
+    return {
+        "steps": config.steps,
+        "batch_size": config.batch_size,
+        "seeds": seeds,
+        "samples": samples,
+        "start": before,
+        "differences": differences,
+        "runs": runs,
+    }
 
 
 def hunt(task: Task, seeds: int, config: PolicyGradientConfig) -> dict:
@@ -99,9 +122,16 @@ def hunt(task: Task, seeds: int, config: PolicyGradientConfig) -> dict:
             started = time.perf_counter()
             torch.manual_seed(seed)  # dropout draws from the global generator
             history = run(
-                patient(name), task.new_policy(), task.model, task.reward, task.tokenizer, task.prompts, config,
-                generator=torch.Generator().manual_seed(seed), gold=task.gold,
-            )  # fmt: skip
+                patient(name),
+                task.new_policy(),
+                task.model,
+                task.reward,
+                task.tokenizer,
+                task.prompts,
+                config,
+                generator=torch.Generator().manual_seed(seed),
+                gold=task.gold,
+            )
             found.setdefault(name, []).append(_curves(history, [key for key in history[0] if key != "step"]))
             last = {key: round(value, 3) for key, value in history[-1].items()}
             print(f"patient {name} seed {seed}: {last}, {time.perf_counter() - started:.0f} s", flush=True)

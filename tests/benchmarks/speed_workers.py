@@ -49,10 +49,18 @@ def prepare(size: str, folder: Path) -> None:
     _, tokenizer = load_language_model("tiny")
     layers, width, heads, vocabulary = SIZES[size]
     config = GPT2Config(
-        vocab_size=vocabulary, n_positions=192, n_embd=width, n_layer=layers, n_head=heads, bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
-        resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
-    )  # fmt: skip
+        vocab_size=vocabulary,
+        n_positions=192,
+        n_embd=width,
+        n_layer=layers,
+        n_head=heads,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+    )
     model = new_language_model(config)
     save_language_model(model, tokenizer, folder / "model")
     RewardModel.from_language_model(model).save(folder / "reward", tokenizer)

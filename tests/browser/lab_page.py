@@ -27,9 +27,14 @@ from rlhf_lab.feedback import FeedbackStore, Record
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 CHROMIUM_FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-quic",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+]
 QUIET_SETTINGS = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
 
 
@@ -61,11 +66,19 @@ class Server:
         environment["JUPYTERLAB_WORKSPACES_DIR"] = str(folder / "workspaces")
         environment["IPYTHONDIR"] = str(folder / "ipython")
         command = [
-            sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1",
-            f"--ServerApp.port={self.port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={self.token}",
-            f"--ServerApp.root_dir={self.root}", "--LabApp.extension_manager=readonly",
-            "--LabApp.expose_app_in_browser=True", "--allow-root",
-        ]  # fmt: skip
+            sys.executable,
+            "-m",
+            "jupyterlab",
+            "--no-browser",
+            "--ServerApp.ip=127.0.0.1",
+            f"--ServerApp.port={self.port}",
+            "--ServerApp.port_retries=0",
+            f"--IdentityProvider.token={self.token}",
+            f"--ServerApp.root_dir={self.root}",
+            "--LabApp.extension_manager=readonly",
+            "--LabApp.expose_app_in_browser=True",
+            "--allow-root",
+        ]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
         self._wait()
@@ -283,7 +296,9 @@ class Lab:
         found = panel.evaluate("async (node) => (await axe.run(node, {resultTypes: ['violations']})).violations")
         return [
             f"{problem['id']}: {problem['help']}: {node['html'][:200]}"
-            for problem in found if problem["impact"] in ("serious", "critical") for node in problem["nodes"]
+            for problem in found
+            if problem["impact"] in ("serious", "critical")
+            for node in problem["nodes"]
         ]
 
     def screenshot(self, name: str, of: Locator | None = None) -> None:

@@ -37,8 +37,7 @@ class Case:
 
     def cells(self, extra: str = "", items: int = ITEMS, task: str = "") -> tuple[str, ...]:
         """A notebook's cells: the questions, then the panel. Every second text is too long for its box."""
-        texts = [[SENTENCES[(i + j) % 3] * (60 if (i + j) % 2 else 1) for j in range(self.texts)]
-                 for i in range(items)]
+        texts = [[SENTENCES[(i + j) % 3] * (60 if (i + j) % 2 else 1) for j in range(self.texts)] for i in range(items)]
         return (
             "import json\n"
             "from rlhf_lab.feedback import FeedbackStore, RatingSession, question\n"
@@ -88,21 +87,63 @@ def _tiers(event: Record) -> list[list[str]]:
 
 
 CASES = (
-    Case("compare", "CompareWidget", "Which completion is better?", 2, lambda lab, panel: None, "B is better", ("b",),
-         lambda event: {"winner": event.display_order[1]}, is_draft=False),
-    Case("score", "ScoreWidget", "How good is this completion?", 1, _click_scores, "Save", ("6", "3", "Enter"),
-         lambda event: {"overall": 6, "tone": 3}, ", axes={'overall': '', 'tone': 'Would you talk like that?'}",
-         draft="[...panel.querySelectorAll('[aria-checked=true]')].map(node => node.ariaLabel)"),
-    Case("label", "LabelWidget", "What is true of this completion?", 1, _click_tags, "Save", ("2", "4", "Enter"),
-         lambda event: ["off-topic", "untrue"],
-         draft="[...panel.querySelectorAll('[aria-checked=true]')].map(node => node.textContent)"),
-    Case("rank", "RankWidget", "Which is best, which comes next?", 3, _click_ranks, "Save",
-         ("c", "a", "=", "b", "Enter"), _tiers, draft="panel.querySelector('.rlhf-order').textContent"),
-    Case("edit", "EditWidget", "How should it read?", 1, _type_edit, "Save",
-         ("e", "Control+End", "Space", "b", "a", "t", "Control+Enter"),
-         lambda event: {"base_id": event.candidates[0].id, "text": event.candidates[0].text + " bat"},
-         draft="panel.querySelector('textarea').value"),
-)  # fmt: skip
+    Case(
+        "compare",
+        "CompareWidget",
+        "Which completion is better?",
+        2,
+        lambda lab, panel: None,
+        "B is better",
+        ("b",),
+        lambda event: {"winner": event.display_order[1]},
+        is_draft=False,
+    ),
+    Case(
+        "score",
+        "ScoreWidget",
+        "How good is this completion?",
+        1,
+        _click_scores,
+        "Save",
+        ("6", "3", "Enter"),
+        lambda event: {"overall": 6, "tone": 3},
+        ", axes={'overall': '', 'tone': 'Would you talk like that?'}",
+        draft="[...panel.querySelectorAll('[aria-checked=true]')].map(node => node.ariaLabel)",
+    ),
+    Case(
+        "label",
+        "LabelWidget",
+        "What is true of this completion?",
+        1,
+        _click_tags,
+        "Save",
+        ("2", "4", "Enter"),
+        lambda event: ["off-topic", "untrue"],
+        draft="[...panel.querySelectorAll('[aria-checked=true]')].map(node => node.textContent)",
+    ),
+    Case(
+        "rank",
+        "RankWidget",
+        "Which is best, which comes next?",
+        3,
+        _click_ranks,
+        "Save",
+        ("c", "a", "=", "b", "Enter"),
+        _tiers,
+        draft="panel.querySelector('.rlhf-order').textContent",
+    ),
+    Case(
+        "edit",
+        "EditWidget",
+        "How should it read?",
+        1,
+        _type_edit,
+        "Save",
+        ("e", "Control+End", "Space", "b", "a", "t", "Control+Enter"),
+        lambda event: {"base_id": event.candidates[0].id, "text": event.candidates[0].text + " bat"},
+        draft="panel.querySelector('textarea').value",
+    ),
+)
 
 
 def shown(panel: Locator) -> list[str]:

@@ -11,7 +11,7 @@ from rlhf_lab.feedback import compare_item
 
 HOSTILE = {
     "script": "<script>window.hacked = 1; alert('hacked')</script><img src=x onerror=\"window.hacked = 2\">",
-    "quotes": "She said \"it's `fine`\" & left; \\n is not a newline, ${nor} is {{this}}.",
+    "quotes": 'She said "it\'s `fine`" & left; \\n is not a newline, ${nor} is {{this}}.',
     "emoji": "🍞🧈 👩‍👩‍👧 é vs é — naïve",
     "right-to-left": "\u202egnp.exe \u05e9\u05dc\u05d5\u05dd (\u0645\u0631\u062d\u0628\u0627)\u202c!",
     "long": "0123456789" * 1000,
@@ -121,9 +121,10 @@ def test_keyboard_alone_and_no_key_reaches_the_notebook(lab):
         lab.page.keyboard.press(key)
     lab.page.wait_for_timeout(300)
     assert lab.cell_count() == number_of_cells
-    assert lab.page.evaluate("() => [...jupyterapp.shell.currentWidget.content.model.cells].map(c => c.type)") == [
-        "code"
-    ] * number_of_cells
+    assert (
+        lab.page.evaluate("() => [...jupyterapp.shell.currentWidget.content.model.cells].map(c => c.type)")
+        == ["code"] * number_of_cells
+    )
     assert len(lab.events("keys")) == 8
     assert panel.evaluate("node => node.contains(document.activeElement)"), "the focus left the panel"
     lab.press_key("u")
@@ -263,8 +264,12 @@ def test_rating_while_a_cell_runs_and_while_another_notebook_writes(lab):
     from rlhf_lab.feedback import FeedbackStore, RatingSession
 
     events = lab.events("busy")
-    items = [compare_item(f"Review of shop {i}:", f" the first text, number {i}", f" the second text, number {i}",
-                          ("old", "new")) for i in range(4)]
+    items = [
+        compare_item(
+            f"Review of shop {i}:", f" the first text, number {i}", f" the second text, number {i}", ("old", "new")
+        )
+        for i in range(4)
+    ]
     other = RatingSession(FeedbackStore(lab.server.home / "feedback.sqlite"), "busy", items)
     assert [r.uid for r in other.records] == [e.uid for e in events]
     assert other.skip(other.view().turn)
@@ -314,8 +319,9 @@ def test_click_to_redrawn_is_quick(lab):
     panel = open_panel(lab, "speed", count=12)
     times = []
     for _ in range(11):
-        times.append(panel.evaluate(
-            """async (root) => {
+        times.append(
+            panel.evaluate(
+                """async (root) => {
                 const text = root.querySelector('.rlhf-counter');
                 const before = text.textContent;
                 const changed = new Promise(resolve => {
@@ -329,7 +335,8 @@ def test_click_to_redrawn_is_quick(lab):
                 await changed;
                 return performance.now() - started;
             }"""
-        ))
+            )
+        )
         lab.wait_until_settled(panel)
     median = sorted(times)[len(times) // 2]
     print(f"click to redrawn: median {median:.0f} ms, largest {max(times):.0f} ms")

@@ -212,15 +212,19 @@ def test_an_edit(lab):
     ],
 )
 def test_changes_of_words(lab, before, after, expected):
-    assert lab.page.evaluate(f"([before, after]) => {{ {DIFF}; return wordChanges(before, after); }}",
-                             [before, after]) == expected  # fmt: skip
+    assert (
+        lab.page.evaluate(f"([before, after]) => {{ {DIFF}; return wordChanges(before, after); }}", [before, after])
+        == expected
+    )
 
 
 def test_changes_read_as_both_texts_and_keep_what_can_be_kept(lab):
     """On random texts, against the length of the longest common subsequence found here by other means."""
     rng = random.Random(0)
-    pairs = [["".join(rng.choice(["ab", "c", " ", "🍞", ".", "\n"]) for _ in range(rng.randrange(12))) for _ in "ab"]
-             for _ in range(300)]  # fmt: skip
+    pairs = [
+        ["".join(rng.choice(["ab", "c", " ", "🍞", ".", "\n"]) for _ in range(rng.randrange(12))) for _ in "ab"]
+        for _ in range(300)
+    ]
     pairs.append(["x " * 3000, "y " * 3000])  # too large for the table: still both texts
     script = f"(pairs) => {{ {DIFF}; return pairs.map(([before, after]) => wordChanges(before, after)); }}"
     for (before, after), changes in zip(pairs, lab.page.evaluate(script, pairs), strict=True):
@@ -249,7 +253,8 @@ def longest_common(a, b, known=None):
         return 0
     if (len(a), len(b)) not in known:
         known[len(a), len(b)] = (
-            1 + longest_common(a[1:], b[1:], known) if a[0] == b[0]
+            1 + longest_common(a[1:], b[1:], known)
+            if a[0] == b[0]
             else max(longest_common(a[1:], b, known), longest_common(a, b[1:], known))
-        )  # fmt: skip
+        )
     return known[len(a), len(b)]

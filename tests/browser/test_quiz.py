@@ -62,8 +62,9 @@ def test_a_pick_explains_itself_and_is_kept(lab, quiz):
     quiz.get_by_role("button", name="It rises").click()
     kept = events(lab, quiz.quiz_name, 2)
     assert [(e.kind, e.detail["right"], e.detail["first"]) for e in kept] == [
-        ("answered", False, True), ("answered", True, False),
-    ]  # fmt: skip
+        ("answered", False, True),
+        ("answered", True, False),
+    ]
     assert not lab.page.evaluate("() => window.hacked") and not lab.errors and not lab.dialogs
     lab.screenshot("quiz-light", quiz)
 

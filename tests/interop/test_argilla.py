@@ -27,11 +27,21 @@ def test_argillas_records(kind):
     item = question("Where is the well?", [" One.", " Two.", " Three."][:count])
     ids = tuple(candidate.id for candidate in item.candidates)
     records = [
-        Record(rater_id=rater, source="human", session_id="s", task_id="t", kind=kind, item_id=item.item_id,
-               prompt=item.prompt, candidates=item.candidates, display_order=ids, status="submitted",
-               value=value_of(*ids))
+        Record(
+            rater_id=rater,
+            source="human",
+            session_id="s",
+            task_id="t",
+            kind=kind,
+            item_id=item.item_id,
+            prompt=item.prompt,
+            candidates=item.candidates,
+            display_order=ids,
+            status="submitted",
+            value=value_of(*ids),
+        )
         for rater in ("ann", "bob")
-    ]  # fmt: skip
+    ]
     (theirs,) = [argilla.Record.from_dict(row) for row in to_argilla(records)]
     assert theirs.fields["text_1"] == " One." and theirs.metadata["kind"] == kind
     assert all(response.status == "submitted" for response in theirs.responses)

@@ -56,8 +56,9 @@ def records(tmp_path_factory):
     rater = SimulatedRater(TASTES["cheerful"], strengths=(0.5, 1.5), tie_threshold=0.3)
     for kind in ("compare", "score", "label", "rank", "edit"):
         count = {"compare": 2, "rank": 3}.get(kind, 1)
-        session = RatingSession(store, kind, [question(p, t[:count]) for p, t in texts.items()], "sim", "simulated",
-                                kind=kind)  # fmt: skip
+        session = RatingSession(
+            store, kind, [question(p, t[:count]) for p, t in texts.items()], "sim", "simulated", kind=kind
+        )
         rate_with(session, rater, limit=6)
         session.skip(session.view().turn)
         session.undo(session.view().turn)
@@ -80,9 +81,17 @@ def model():
 
 def settings(config, folder, **more):
     return config(
-        output_dir=str(folder), per_device_train_batch_size=4, max_steps=1, use_cpu=True, bf16=False, report_to=[],
-        disable_tqdm=True, save_strategy="no", logging_steps=1, **more,
-    )  # fmt: skip
+        output_dir=str(folder),
+        per_device_train_batch_size=4,
+        max_steps=1,
+        use_cpu=True,
+        bf16=False,
+        report_to=[],
+        disable_tqdm=True,
+        save_strategy="no",
+        logging_steps=1,
+        **more,
+    )
 
 
 def loaded(rows, folder):

@@ -34,23 +34,29 @@ def _p(utilities, temperature):
     return torch.sigmoid((utilities[:, 0] - utilities[:, 1]) / temperature)
 
 
-@mistake("You took the probability that the first text wins.",
-         "A good model does not always bet on the first one. Where p is below one half, it bets on the second.")
+@mistake(
+    "You took the probability that the first text wins.",
+    "A good model does not always bet on the first one. Where p is below one half, it bets on the second.",
+)
 def always_first(utilities, temperature):
     return _p(utilities, temperature).mean()
 
 
-@mistake("You took the larger of the two means.",
-         "That is the best bet if it had to be the same side for all pairs. A model may bet anew on every pair: first"
-         " the larger one, then the mean.")
+@mistake(
+    "You took the larger of the two means.",
+    "That is the best bet if it had to be the same side for all pairs. A model may bet anew on every pair: first"
+    " the larger one, then the mean.",
+)
 def one_bet_for_all(utilities, temperature):
     p = _p(utilities, temperature).mean()
     return torch.maximum(p, 1 - p)
 
 
-@mistake("That is how often two answers of the rater agree.",
-         "p² + (1 - p)² belongs to a model that guesses by the rater's own dice. Always betting on the likelier answer"
-         " is better.")
+@mistake(
+    "That is how often two answers of the rater agree.",
+    "p² + (1 - p)² belongs to a model that guesses by the rater's own dice. Always betting on the"
+    " likelier answer is better.",
+)
 def two_answers(utilities, temperature):
     p = _p(utilities, temperature)
     return (p**2 + (1 - p) ** 2).mean()
@@ -99,6 +105,12 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        always_first, one_bet_for_all, two_answers, times_temperature, no_temperature, its_errors, brier,
+        always_first,
+        one_bet_for_all,
+        two_answers,
+        times_temperature,
+        no_temperature,
+        its_errors,
+        brier,
     ),
-)  # fmt: skip
+)

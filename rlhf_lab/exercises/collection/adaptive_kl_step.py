@@ -41,9 +41,11 @@ def _clipped(error, clip):
     return max(-clip, min(clip, error))
 
 
-@mistake("You did not clip the error.",
-         "The first batches may be far from the target, in either direction. Without the clip, one of them could move"
-         " the price by any factor, even below zero.")
+@mistake(
+    "You did not clip the error.",
+    "The first batches may be far from the target, in either direction. Without the clip, one of them could move"
+    " the price by any factor, even below zero.",
+)
 def unclipped(coefficient, kl, target, samples, horizon, clip=0.2):
     return _step(coefficient, kl / target - 1, samples / horizon)
 
@@ -68,9 +70,11 @@ def clipped_above_only(coefficient, kl, target, samples, horizon, clip=0.2):
     return _step(coefficient, min(clip, kl / target - 1), samples / horizon)
 
 
-@mistake("You left out samples / horizon.",
-         "A step of few completions says little and must change little: the price moves with the number of completions"
-         " seen.")
+@mistake(
+    "You left out samples / horizon.",
+    "A step of few completions says little and must change little: the price moves with the number of"
+    " completions seen.",
+)
 def every_step_alike(coefficient, kl, target, samples, horizon, clip=0.2):
     return _step(coefficient, _clipped(kl / target - 1, clip), 1.0)
 
@@ -80,8 +84,10 @@ def upside_down(coefficient, kl, target, samples, horizon, clip=0.2):
     return _step(coefficient, _clipped(kl / target - 1, clip), horizon / samples)
 
 
-@mistake("You added to the price instead of multiplying it.",
-         "A price of 0.01 and one of 1 need steps of their own size. A factor also keeps it above zero.")
+@mistake(
+    "You added to the price instead of multiplying it.",
+    "A price of 0.01 and one of 1 need steps of their own size. A factor also keeps it above zero.",
+)
 def added(coefficient, kl, target, samples, horizon, clip=0.2):
     return coefficient + _clipped(kl / target - 1, clip) * samples / horizon
 
@@ -120,7 +126,16 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        unclipped, wrong_way, in_nats, relative_to_measured, clipped_above_only, every_step_alike, upside_down, added,
-        factor_only, no_minus_one, fixed_clip,
+        unclipped,
+        wrong_way,
+        in_nats,
+        relative_to_measured,
+        clipped_above_only,
+        every_step_alike,
+        upside_down,
+        added,
+        factor_only,
+        no_minus_one,
+        fixed_clip,
     ),
-)  # fmt: skip
+)

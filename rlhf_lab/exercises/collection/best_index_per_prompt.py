@@ -39,21 +39,26 @@ def _rows(prompt_ids):
     return [(prompt_ids == p).nonzero().squeeze(1) for p in range(int(prompt_ids.max()) + 1)]
 
 
-@mistake("You count within the prompt, not in the batch.",
-         "The third sample of a prompt need not be row 2. Taken as a row, the number points at another prompt's text.")
+@mistake(
+    "You count within the prompt, not in the batch.",
+    "The third sample of a prompt need not be row 2. Taken as a row, the number points at another prompt's text.",
+)
 def place_in_prompt(rewards, prompt_ids):
     return torch.stack([rewards[rows].argmax() for rows in _rows(prompt_ids)])
 
 
-@mistake("You found the best of all prompts together.",
-         "Some places are easier to be cheerful about. Best-of-n picks among samples of one prompt.")
+@mistake(
+    "You found the best of all prompts together.",
+    "Some places are easier to be cheerful about. Best-of-n picks among samples of one prompt.",
+)
 def best_overall(rewards, prompt_ids):
     return torch.stack([rewards.argmax() for _ in _rows(prompt_ids)])
 
 
-@mistake("You set the other prompts' rewards to zero.",
-         "Zero is no small reward. Where all of a prompt's own are negative, another prompt's sample is picked. Use"
-         " -inf.")
+@mistake(
+    "You set the other prompts' rewards to zero.",
+    "Zero is no small reward. Where all of a prompt's own are negative, another prompt's sample is picked. Use -inf.",
+)
 def others_are_zero(rewards, prompt_ids):
     return torch.stack([(rewards * (prompt_ids == p)).argmax() for p in range(len(_rows(prompt_ids)))])
 
@@ -63,8 +68,10 @@ def worst(rewards, prompt_ids):
     return torch.stack([rows[rewards[rows].argmin()] for rows in _rows(prompt_ids)])
 
 
-@mistake("Of equal samples you took the last.",
-         "Any is as good, but which one must be settled, or two runs differ. Here it is the first row.")
+@mistake(
+    "Of equal samples you took the last.",
+    "Any is as good, but which one must be settled, or two runs differ. Here it is the first row.",
+)
 def last_of_equals(rewards, prompt_ids):
     return torch.stack([rows[(rewards[rows] == rewards[rows].max()).nonzero()[-1, 0]] for rows in _rows(prompt_ids)])
 
@@ -99,6 +106,12 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        place_in_prompt, best_overall, others_are_zero, worst, last_of_equals, rewards_not_rows, order_of_appearance,
+        place_in_prompt,
+        best_overall,
+        others_are_zero,
+        worst,
+        last_of_equals,
+        rewards_not_rows,
+        order_of_appearance,
     ),
-)  # fmt: skip
+)

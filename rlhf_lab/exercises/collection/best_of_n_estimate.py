@@ -49,23 +49,27 @@ def mean_of_all(rewards, n):
     return rewards.mean()
 
 
-@mistake("You took the best of the first n only.",
-         "That has no bias, but it throws away most samples. All choices of n out of N can be averaged exactly.")
+@mistake(
+    "You took the best of the first n only.",
+    "That has no bias, but it throws away most samples. All choices of n out of N can be averaged exactly.",
+)
 def first_n(rewards, n):
     return rewards[:n].max()
 
 
-@mistake("You drew with replacement.",
-         "(i/N)^n belongs to draws from the N samples in which one may come twice. That is best-of-n of *these*"
-         " samples,"
-         " not of the model, and is too low on average. Choices without repeats have no bias.")
+@mistake(
+    "You drew with replacement.",
+    "(i/N)^n belongs to draws from the N samples in which one may come twice. That is best-of-n of *these* samples,"
+    " not of the model, and is too low on average. Choices without repeats have no bias.",
+)
 def with_replacement(rewards, n):
     total = len(rewards)
     return _weighted(rewards, [((i + 1) / total) ** n - (i / total) ** n for i in range(total)])
 
 
-@mistake("That is the worst of n.",
-         "You sorted the other way round: the largest has the most choices in which it wins.")
+@mistake(
+    "That is the worst of n.", "You sorted the other way round: the largest has the most choices in which it wins."
+)
 def worst_of_n(rewards, n):
     total = len(rewards)
     return _weighted(rewards, [math.comb(total - 1 - i, n - 1) / math.comb(total, n) for i in range(total)])
@@ -83,8 +87,10 @@ def unsorted(rewards, n):
     return (rewards * torch.tensor(weights, dtype=rewards.dtype)).sum()
 
 
-@mistake("You cut the samples into groups of n.",
-         "Each group's best has no bias, but the cut is arbitrary, and a rest is lost. Average over all choices.")
+@mistake(
+    "You cut the samples into groups of n.",
+    "Each group's best has no bias, but the cut is arbitrary, and a rest is lost. Average over all choices.",
+)
 def groups(rewards, n):
     whole_groups = len(rewards) // n * n
     return rewards[:whole_groups].reshape(-1, n).max(1).values.mean()
@@ -108,6 +114,13 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        best_of_all, mean_of_all, first_n, with_replacement, worst_of_n, mean_of_top, unsorted, groups,
+        best_of_all,
+        mean_of_all,
+        first_n,
+        with_replacement,
+        worst_of_n,
+        mean_of_top,
+        unsorted,
+        groups,
     ),
-)  # fmt: skip
+)

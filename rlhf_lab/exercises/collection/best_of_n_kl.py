@@ -25,9 +25,11 @@ def draw(generator):
     return (whole(generator, 1, 200, size(generator, 1, 6)).float(),)
 
 
-@mistake("You left out the second term.",
-         "log n would be right if every pick were the best text that there is. F is below 1, and the mean of its"
-         " logarithm takes (n - 1)/n off.")
+@mistake(
+    "You left out the second term.",
+    "log n would be right if every pick were the best text that there is. F is below 1, and the mean of its"
+    " logarithm takes (n - 1)/n off.",
+)
 def only_log(n):
     return n.log()
 
@@ -37,9 +39,11 @@ def added(n):
     return n.log() + (n - 1) / n
 
 
-@mistake("That is KL the other way round, from the policy to best-of-n.",
-         "There the mean of log F is taken over the policy's own samples, where F is uniform and the mean -1. Here it"
-         " is taken over what best-of-n writes. The one grows like log n, the other like n.")
+@mistake(
+    "That is KL the other way round, from the policy to best-of-n.",
+    "There the mean of log F is taken over the policy's own samples, where F is uniform and the mean -1. Here it"
+    " is taken over what best-of-n writes. The one grows like log n, the other like n.",
+)
 def reverse(n):
     return n - 1 - n.log()
 
@@ -54,8 +58,9 @@ def base_ten(n):
     return n.log10() - (n - 1) / n
 
 
-@mistake("You subtracted 1, whatever n is.",
-         "(n - 1)/n comes close to 1 for large n. For n = 1 it is 0, and so must KL be.")
+@mistake(
+    "You subtracted 1, whatever n is.", "(n - 1)/n comes close to 1 for large n. For n = 1 it is 0, and so must KL be."
+)
 def minus_one(n):
     return n.log() - 1
 
@@ -82,4 +87,4 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(only_log, added, reverse, bits, base_ten, minus_one, one_over_n),
-)  # fmt: skip
+)

@@ -39,14 +39,18 @@ def _mean(in_order, n):
     return (in_order * torch.tensor(weights, dtype=in_order.dtype)).sum()
 
 
-@mistake("You ordered by the values themselves.",
-         "Then the reader would have picked. It is the reward that picks, and the reader takes what comes.")
+@mistake(
+    "You ordered by the values themselves.",
+    "Then the reader would have picked. It is the reward that picks, and the reader takes what comes.",
+)
 def picked_by_values(rewards, values, n):
     return _mean(values.sort().values, n)
 
 
-@mistake("That is the reward of the picked one, not its value.",
-         "By its own measure the reward model always does well. What is it worth to the reader?")
+@mistake(
+    "That is the reward of the picked one, not its value.",
+    "By its own measure the reward model always does well. What is it worth to the reader?",
+)
 def reward_itself(rewards, values, n):
     return _mean(rewards.sort().values, n)
 
@@ -56,9 +60,11 @@ def unordered(rewards, values, n):
     return _mean(values, n)
 
 
-@mistake("You indexed with places instead of rows.",
-         "`rewards.argsort()` says which sample stands at each place. Its own argsort says at which place each sample"
-         " stands: that is the inverse, and as an index it shuffles the values.")
+@mistake(
+    "You indexed with places instead of rows.",
+    "`rewards.argsort()` says which sample stands at each place. Its own argsort says at which place each sample"
+    " stands: that is the inverse, and as an index it shuffles the values.",
+)
 def inverse_order(rewards, values, n):
     return _mean(values[rewards.argsort().argsort()], n)
 
@@ -78,8 +84,10 @@ def mean_of_all(rewards, values, n):
     return values.mean()
 
 
-@mistake("That is the mean value of the n samples with the highest rewards.",
-         "One is picked from n, and it is not always among the first n of all N.")
+@mistake(
+    "That is the mean value of the n samples with the highest rewards.",
+    "One is picked from n, and it is not always among the first n of all N.",
+)
 def mean_of_top(rewards, values, n):
     return values[rewards.topk(n).indices].mean()
 
@@ -97,12 +105,19 @@ EXERCISE = Exercise(
     minutes=10,
     hints=(
         "Which sample stands at place i in the order of the rewards, and what is *its* value?",
-        "`values[rewards.argsort()]` puts the values in the order of the rewards. Then come the weights of the exercise"
-        " before.",
+        "`values[rewards.argsort()]` puts the values in the order of the rewards. Then come the weights of the"
+        " exercise before.",
     ),
     cases=cases,
     draw=draw,
     mistakes=(
-        picked_by_values, reward_itself, unordered, inverse_order, worst_of_n, best_of_all, mean_of_all, mean_of_top,
+        picked_by_values,
+        reward_itself,
+        unordered,
+        inverse_order,
+        worst_of_n,
+        best_of_all,
+        mean_of_all,
+        mean_of_top,
     ),
-)  # fmt: skip
+)

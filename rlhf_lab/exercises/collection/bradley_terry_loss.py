@@ -30,16 +30,18 @@ def draw(generator):
     return normal(generator, n, scale=2), normal(generator, n, scale=2)
 
 
-@mistake("You swapped chosen and rejected.",
-         "The loss must fall when the chosen one's reward rises. Swapped, it trains just as well, to the opposite"
-         " taste.")
+@mistake(
+    "You swapped chosen and rejected.",
+    "The loss must fall when the chosen one's reward rises. Swapped, it trains just as well, to the opposite taste.",
+)
 def swapped(chosen, rejected):
     return -F.logsigmoid(rejected - chosen).mean()
 
 
-@mistake("You forgot the logarithm.",
-         "-sigmoid goes down where -log sigmoid does, but it forgives a confident mistake: there its gradient"
-         " vanishes.")
+@mistake(
+    "You forgot the logarithm.",
+    "-sigmoid goes down where -log sigmoid does, but it forgives a confident mistake: there its gradient vanishes.",
+)
 def no_log(chosen, rejected):
     return -torch.sigmoid(chosen - rejected).mean()
 
@@ -54,14 +56,18 @@ def summed(chosen, rejected):
     return -F.logsigmoid(chosen - rejected).sum()
 
 
-@mistake("You took the logarithm of a sigmoid.",
-         "Far on the wrong side the sigmoid rounds to 0 and its logarithm is minus infinity. F.logsigmoid is safe.")
+@mistake(
+    "You took the logarithm of a sigmoid.",
+    "Far on the wrong side the sigmoid rounds to 0 and its logarithm is minus infinity. F.logsigmoid is safe.",
+)
 def log_of_sigmoid(chosen, rejected):
     return -torch.sigmoid(chosen - rejected).log().mean()
 
 
-@mistake("You used a hinge: no loss beyond a margin of 1.",
-         "A hinge ranks as well, but its differences are no log-odds, so they say nothing of how sure a choice is.")
+@mistake(
+    "You used a hinge: no loss beyond a margin of 1.",
+    "A hinge ranks as well, but its differences are no log-odds, so they say nothing of how sure a choice is.",
+)
 def hinge(chosen, rejected):
     return (1 - (chosen - rejected)).clamp(min=0).mean()
 
@@ -71,8 +77,10 @@ def rejected_detached(chosen, rejected):
     return -F.logsigmoid(chosen - rejected.detach()).mean()
 
 
-@mistake("You trained both rewards by themselves.",
-         "Only the difference counts. Calling one text good and the other bad is a claim that nobody has made.")
+@mistake(
+    "You trained both rewards by themselves.",
+    "Only the difference counts. Calling one text good and the other bad is a claim that nobody has made.",
+)
 def each_alone(chosen, rejected):
     return -(F.logsigmoid(chosen) + F.logsigmoid(-rejected)).mean()
 
@@ -89,8 +97,8 @@ EXERCISE = Exercise(
     minutes=5,
     hints=(
         "The probability of the choice is the sigmoid of a difference. What goes minus what?",
-        "`torch.nn.functional.logsigmoid` takes the logarithm and the sigmoid in one, without rounding to zero"
-        " between.",
+        "`torch.nn.functional.logsigmoid` takes the logarithm and the sigmoid in one, without rounding"
+        " to zero between.",
     ),
     cases=cases,
     draw=draw,

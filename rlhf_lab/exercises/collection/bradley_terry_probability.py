@@ -33,17 +33,20 @@ def swapped(reward_a, reward_b):
     return torch.sigmoid(reward_b - reward_a)
 
 
-@mistake("Exponentials of large rewards are infinite, and infinity by infinity is not a number.",
-         "The formula is right, the arithmetic is not. Divide by exp(r(A)) above and below the line, and only the"
-         " difference is left.")
+@mistake(
+    "Exponentials of large rewards are infinite, and infinity by infinity is not a number.",
+    "The formula is right, the arithmetic is not. Divide by exp(r(A)) above and below the line, and only the"
+    " difference is left.",
+)
 def overflow(reward_a, reward_b):
     return reward_a.exp() / (reward_a.exp() + reward_b.exp())
 
 
-@mistake("You divided the rewards themselves.",
-         "Rewards may be negative or zero, and only their difference means anything. Bradley and Terry's share is"
-         " one of"
-         " exponentials.")
+@mistake(
+    "You divided the rewards themselves.",
+    "Rewards may be negative or zero, and only their difference means anything. Bradley and Terry's share is one of"
+    " exponentials.",
+)
 def share_of_rewards(reward_a, reward_b):
     return reward_a / (reward_a + reward_b)
 
@@ -53,8 +56,10 @@ def no_sigmoid(reward_a, reward_b):
     return reward_a - reward_b
 
 
-@mistake("You added the rewards. It is their difference that counts.",
-         "Add the same number to both rewards, and nothing must change.")
+@mistake(
+    "You added the rewards. It is their difference that counts.",
+    "Add the same number to both rewards, and nothing must change.",
+)
 def added(reward_a, reward_b):
     return torch.sigmoid(reward_a + reward_b)
 
@@ -96,7 +101,15 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        swapped, overflow, share_of_rewards, no_sigmoid, added, only_a, logarithm, hard, difference_of_sigmoids,
+        swapped,
+        overflow,
+        share_of_rewards,
+        no_sigmoid,
+        added,
+        only_a,
+        logarithm,
+        hard,
+        difference_of_sigmoids,
     ),
     gradients=("reward_a", "reward_b"),
-)  # fmt: skip
+)

@@ -44,8 +44,10 @@ def _text(order, side):
     return order[torch.arange(len(order)), side]
 
 
-@mistake("You returned the side, not the text.",
-         "Left and right are drawn anew for every question. `order` says which text stood on the side that was chosen.")
+@mistake(
+    "You returned the side, not the text.",
+    "Left and right are drawn anew for every question. `order` says which text stood on the side that was chosen.",
+)
 def side(clicked, order):
     return clicked
 
@@ -65,14 +67,18 @@ def ties_swapped(clicked, order):
     return torch.where(order[:, 0] == 1, 1 - clicked, clicked)
 
 
-@mistake("You made each tie a win of the text on the right.",
-         "Somebody could not say which is better. A winner made up from where the texts stood is noise: keep the 2.")
+@mistake(
+    "You made each tie a win of the text on the right.",
+    "Somebody could not say which is better. A winner made up from where the texts stood is noise: keep the 2.",
+)
 def tie_to_the_right(clicked, order):
     return _text(order, clicked.clamp(max=1))
 
 
-@mistake("You made each tie a win of the text on the left.",
-         "Somebody could not say which is better. A winner made up from where the texts stood is noise: keep the 2.")
+@mistake(
+    "You made each tie a win of the text on the left.",
+    "Somebody could not say which is better. A winner made up from where the texts stood is noise: keep the 2.",
+)
 def tie_to_the_left(clicked, order):
     return _text(order, (clicked == 1).long())
 
@@ -121,7 +127,16 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        side, loser, always_swapped, ties_swapped, tie_to_the_right, tie_to_the_left, tie_is_zero, ties_dropped,
-        from_one, left_text, first_order,
+        side,
+        loser,
+        always_swapped,
+        ties_swapped,
+        tie_to_the_right,
+        tie_to_the_left,
+        tie_is_zero,
+        ties_dropped,
+        from_one,
+        left_text,
+        first_order,
     ),
-)  # fmt: skip
+)

@@ -29,35 +29,44 @@ def draw(generator):
     )
 
 
-@mistake("You added the standard deviation.",
-         "That pays *more* where nobody knows. It is right for choosing what to ask a rater next (curiosity), and wrong"
-         " for what a policy is paid by.")
+@mistake(
+    "You added the standard deviation.",
+    "That pays *more* where nobody knows. It is right for choosing what to ask a rater next (curiosity), and wrong"
+    " for what a policy is paid by.",
+)
 def bold(scores, caution):
     return scores.mean(1) + caution * scores.std(1)
 
 
-@mistake("You took mean and deviation over the texts.",
-         "Rows are texts and columns are members: members are asked about one text, so go along dimension 1.")
+@mistake(
+    "You took mean and deviation over the texts.",
+    "Rows are texts and columns are members: members are asked about one text, so go along dimension 1.",
+)
 def over_texts(scores, caution):
     return scores.mean(0) - caution * scores.std(0)
 
 
-@mistake("You subtracted the variance.",
-         "It is a choice that is also made (Coste et al. 2023), but its unit is reward squared: here the standard"
-         " deviation is asked for.")
+@mistake(
+    "You subtracted the variance.",
+    "It is a choice that is also made (Coste et al. 2023), but its unit is reward squared: here the standard"
+    " deviation is asked for.",
+)
 def variance(scores, caution):
     return scores.mean(1) - caution * scores.var(1)
 
 
-@mistake("You divided by K, not by K - 1.",
-         "The members are a sample, and their own mean is nearer to them than the true one. With few members it"
-         " matters.")
+@mistake(
+    "You divided by K, not by K - 1.",
+    "The members are a sample, and their own mean is nearer to them than the true one. With few members it matters.",
+)
 def population(scores, caution):
     return scores.mean(1) - caution * scores.std(1, correction=0)
 
 
-@mistake("You took the worst member.",
-         "The minimum over members is another cautious rule, with no knob. Here caution is to be turned.")
+@mistake(
+    "You took the worst member.",
+    "The minimum over members is another cautious rule, with no knob. Here caution is to be turned.",
+)
 def worst(scores, caution):
     return scores.min(1).values
 
@@ -67,14 +76,18 @@ def caution_left_out(scores, caution):
     return scores.mean(1) - scores.std(1)
 
 
-@mistake("You divided by the standard deviation.",
-         "A text whose members agree by chance would get an enormous reward. Subtract.")
+@mistake(
+    "You divided by the standard deviation.",
+    "A text whose members agree by chance would get an enormous reward. Subtract.",
+)
 def divided(scores, caution):
     return scores.mean(1) / (caution * scores.std(1))
 
 
-@mistake("You used one standard deviation for all texts.",
-         "Then every text loses the same, and no choice between two changes. Each text has its own.")
+@mistake(
+    "You used one standard deviation for all texts.",
+    "Then every text loses the same, and no choice between two changes. Each text has its own.",
+)
 def one_deviation(scores, caution):
     return scores.mean(1) - caution * scores.std()
 
@@ -96,6 +109,13 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        bold, over_texts, variance, population, worst, caution_left_out, divided, one_deviation,
+        bold,
+        over_texts,
+        variance,
+        population,
+        worst,
+        caution_left_out,
+        divided,
+        one_deviation,
     ),
-)  # fmt: skip
+)

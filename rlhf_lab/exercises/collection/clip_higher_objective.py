@@ -46,8 +46,10 @@ def low_for_both(ratio, advantages, low, high):
     return _objective(ratio, advantages, low, low)
 
 
-@mistake("You used the upper bound for both sides.",
-         "Only upwards there is more room. Downwards, tokens would be pushed out of the policy faster: 1 - low.")
+@mistake(
+    "You used the upper bound for both sides.",
+    "Only upwards there is more room. Downwards, tokens would be pushed out of the policy faster: 1 - low.",
+)
 def high_for_both(ratio, advantages, low, high):
     return _objective(ratio, advantages, high, high)
 
@@ -67,14 +69,18 @@ def negative(ratio, advantages, low, high):
     return -_objective(ratio, advantages, low, high)
 
 
-@mistake("You took the clipped term alone, without the minimum.",
-         "Where the ratio has moved the *wrong* way, clipping would switch the gradient off that could bring it back.")
+@mistake(
+    "You took the clipped term alone, without the minimum.",
+    "Where the ratio has moved the *wrong* way, clipping would switch the gradient off that could bring it back.",
+)
 def only_clipped(ratio, advantages, low, high):
     return ratio.clamp(1 - low, 1 + high) * advantages
 
 
-@mistake("You took the larger of the two terms.",
-         "The minimum is the pessimist: no reward for going too far, but full blame for going wrong.")
+@mistake(
+    "You took the larger of the two terms.",
+    "The minimum is the pessimist: no reward for going too far, but full blame for going wrong.",
+)
 def maximum(ratio, advantages, low, high):
     return torch.maximum(ratio * advantages, ratio.clamp(1 - low, 1 + high) * advantages)
 
@@ -117,8 +123,17 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        low_for_both, high_for_both, bounds_swapped, around_zero, negative, only_clipped, maximum, not_clipped,
-        only_upper, product_clipped, averaged,
+        low_for_both,
+        high_for_both,
+        bounds_swapped,
+        around_zero,
+        negative,
+        only_clipped,
+        maximum,
+        not_clipped,
+        only_upper,
+        product_clipped,
+        averaged,
     ),
     gradients=("ratio",),
-)  # fmt: skip
+)

@@ -36,9 +36,16 @@ def cases():
     yield _case("bad, but much likelier", [1.5], [-1.0])
     yield _case("good, but much less likely", [0.5], [1.0])
     yield _case("padding", [1.1, 3.0, 0.9], [1.0, 50.0, -2.0], [True, False, True])
-    yield Case("rows of different length",
-               (torch.tensor([[-1.0, -2.0], [-0.5, 9.0]]), torch.tensor([[-1.1, -2.0], [-0.7, 0.0]]),
-                torch.tensor([[1.0, 3.0], [-2.0, 9.0]]), torch.tensor([[1, 1], [1, 0]]).bool(), 0.3))
+    yield Case(
+        "rows of different length",
+        (
+            torch.tensor([[-1.0, -2.0], [-0.5, 9.0]]),
+            torch.tensor([[-1.1, -2.0], [-0.7, 0.0]]),
+            torch.tensor([[1.0, 3.0], [-2.0, 9.0]]),
+            torch.tensor([[1, 1], [1, 0]]).bool(),
+            0.3,
+        ),
+    )
 
 
 def draw(generator):
@@ -65,14 +72,18 @@ def not_clipped(log_probs, old_log_probs, advantages, mask, clip):
     return -_two(log_probs, old_log_probs, advantages, clip)[0][mask].mean()
 
 
-@mistake("You took the clipped term alone, without the minimum.",
-         "Where the ratio has moved the *wrong* way, clipping would switch the gradient off that could bring it back.")
+@mistake(
+    "You took the clipped term alone, without the minimum.",
+    "Where the ratio has moved the *wrong* way, clipping would switch the gradient off that could bring it back.",
+)
 def only_clipped(log_probs, old_log_probs, advantages, mask, clip):
     return -_two(log_probs, old_log_probs, advantages, clip)[1][mask].mean()
 
 
-@mistake("You took the larger of the two terms.",
-         "The minimum is the pessimist: no reward for going too far, but full blame for going wrong.")
+@mistake(
+    "You took the larger of the two terms.",
+    "The minimum is the pessimist: no reward for going too far, but full blame for going wrong.",
+)
 def maximum(log_probs, old_log_probs, advantages, mask, clip):
     return -torch.maximum(*_two(log_probs, old_log_probs, advantages, clip))[mask].mean()
 
@@ -82,8 +93,9 @@ def ratio_inverted(log_probs, old_log_probs, advantages, mask, clip):
     return -torch.minimum(*_two(old_log_probs, log_probs, advantages, clip))[mask].mean()
 
 
-@mistake("You used the difference of the logarithms as the ratio.",
-         "Take its exponential: where nothing moved, it is 1.")
+@mistake(
+    "You used the difference of the logarithms as the ratio.", "Take its exponential: where nothing moved, it is 1."
+)
 def no_exponential(log_probs, old_log_probs, advantages, mask, clip):
     ratio = log_probs - old_log_probs
     clipped = ratio.clamp(1 - clip, 1 + clip)
@@ -106,8 +118,10 @@ def only_upper(log_probs, old_log_probs, advantages, mask, clip):
     return -torch.minimum(ratio * advantages, ratio.clamp(max=1 + clip) * advantages)[mask].mean()
 
 
-@mistake("You averaged each row first, and then the rows.",
-         "That is another choice (GRPO's): a token of a long completion counts less. Here all tokens count alike.")
+@mistake(
+    "You averaged each row first, and then the rows.",
+    "That is another choice (GRPO's): a token of a long completion counts less. Here all tokens count alike.",
+)
 def mean_of_rows(log_probs, old_log_probs, advantages, mask, clip):
     terms = torch.minimum(*_two(log_probs, old_log_probs, advantages, clip)).masked_fill(~mask, 0.0)
     return -(terms.sum(1) / mask.sum(1)).mean()
@@ -130,16 +144,24 @@ EXERCISE = Exercise(
     minutes=15,
     hints=(
         "Two terms: ratio times advantage, and clipped ratio times advantage. Which of the two is the cautious one,"
-        " for a"
-        " good token and for a bad one?",
-        "`ratio.clamp(1 - clip, 1 + clip)` and `torch.minimum` of the two products. Then `[mask]`, the mean, and"
-        " minus.",
+        " for a good token and for a bad one?",
+        "`ratio.clamp(1 - clip, 1 + clip)` and `torch.minimum` of the two products. Then `[mask]`, the"
+        " mean, and minus.",
     ),
     cases=cases,
     draw=draw,
     mistakes=(
-        wrong_sign, not_clipped, only_clipped, maximum, ratio_inverted, no_exponential, padding_counted, divided_by_all,
-        only_upper, mean_of_rows, product_clipped,
+        wrong_sign,
+        not_clipped,
+        only_clipped,
+        maximum,
+        ratio_inverted,
+        no_exponential,
+        padding_counted,
+        divided_by_all,
+        only_upper,
+        mean_of_rows,
+        product_clipped,
     ),
     gradients=("log_probs",),
-)  # fmt: skip
+)

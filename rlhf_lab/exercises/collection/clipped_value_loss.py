@@ -28,9 +28,16 @@ def cases():
     yield _case("one that has moved far, the right way", [1.75], [1.0], [2.0], [True])
     yield _case("one that has moved far, the wrong way", [0.0], [1.0], [2.0], [True])
     yield _case("padding", [0.5, 1.0, 30.0], [0.5, 0.75, 0.0], [1.5, 0.0, 0.0], [True, True, False])
-    yield Case("rows of different length",
-               (torch.tensor([[1.0, 2.0], [0.5, 40.0]]), torch.tensor([[0.9, 1.0], [0.0, 0.0]]),
-                torch.tensor([[0.0, 3.0], [2.0, 0.0]]), torch.tensor([[1, 1], [1, 0]]).bool(), 0.3))
+    yield Case(
+        "rows of different length",
+        (
+            torch.tensor([[1.0, 2.0], [0.5, 40.0]]),
+            torch.tensor([[0.9, 1.0], [0.0, 0.0]]),
+            torch.tensor([[0.0, 3.0], [2.0, 0.0]]),
+            torch.tensor([[1, 1], [1, 0]]).bool(),
+            0.3,
+        ),
+    )
 
 
 def draw(generator):
@@ -46,8 +53,10 @@ def _errors(values, old_values, returns, clip):
     return (values - returns) ** 2, (held - returns) ** 2
 
 
-@mistake("You took the smaller of the two errors.",
-         "Then a value that has moved too far is forgiven for it. The maximum is the pessimist.")
+@mistake(
+    "You took the smaller of the two errors.",
+    "Then a value that has moved too far is forgiven for it. The maximum is the pessimist.",
+)
 def minimum(values, old_values, returns, mask, clip):
     return 0.5 * torch.minimum(*_errors(values, old_values, returns, clip))[mask].mean()
 
@@ -57,8 +66,10 @@ def not_clipped(values, old_values, returns, mask, clip):
     return 0.5 * _errors(values, old_values, returns, clip)[0][mask].mean()
 
 
-@mistake("You took the clipped error alone.",
-         "A value beyond the bound has no gradient then, and cannot come back even when it has moved the wrong way.")
+@mistake(
+    "You took the clipped error alone.",
+    "A value beyond the bound has no gradient then, and cannot come back even when it has moved the wrong way.",
+)
 def only_clipped(values, old_values, returns, mask, clip):
     return 0.5 * _errors(values, old_values, returns, clip)[1][mask].mean()
 
@@ -102,14 +113,19 @@ EXERCISE = Exercise(
     hints=(
         "What is clipped is how far the value has moved from the old one. Add that to the old value.",
         "`held = old_values + (values - old_values).clamp(-clip, clip)`, two squared errors, `torch.maximum`,"
-        " `[mask]`, the"
-        " mean, one half.",
+        " `[mask]`, the mean, one half.",
     ),
     cases=cases,
     draw=draw,
     mistakes=(
-        minimum, not_clipped, only_clipped, no_half, clipped_at_zero, padding_counted, absolute,
+        minimum,
+        not_clipped,
+        only_clipped,
+        no_half,
+        clipped_at_zero,
+        padding_counted,
+        absolute,
         mean_of_rows,
     ),
     gradients=("values",),
-)  # fmt: skip
+)

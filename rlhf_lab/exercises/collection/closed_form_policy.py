@@ -20,8 +20,7 @@ def closed_form_policy(reference_logits: Tensor, rewards: Tensor, beta: float) -
 def cases():
     yield Case("one prompt, two completions as likely", (torch.tensor([[0.0, 0.0]]), torch.tensor([[1.0, 0.0]]), 0.5))
     yield Case("the worse one is likelier", (torch.tensor([[0.9, 0.1]]).log(), torch.tensor([[0.0, 1.0]]), 2.0))
-    yield Case("two prompts",
-               (torch.tensor([[0.0, 1.0], [2.0, 0.0]]), torch.tensor([[1.0, -1.0], [0.0, 3.0]]), 0.5))  # fmt: skip
+    yield Case("two prompts", (torch.tensor([[0.0, 1.0], [2.0, 0.0]]), torch.tensor([[1.0, -1.0], [0.0, 3.0]]), 0.5))
     yield Case("drifting costs next to nothing", (torch.tensor([[0.0, -1.0]]), torch.tensor([[1.0, 2.0]]), 0.005))
     yield Case("all rewards are the same", (torch.tensor([[0.0, -1.0, 1.0]]), torch.tensor([[2.0, 2.0, 2.0]]), 1.0))
 
@@ -40,16 +39,20 @@ def multiplied(reference_logits, rewards, beta):
     return _normal(reference_logits + rewards * beta)
 
 
-@mistake("You left the reference out.",
-         "exp(R / beta) / Z is the best policy for a price on being *predictable*. The reference is what drifting is"
-         " measured from, and stands before it as a factor.")
+@mistake(
+    "You left the reference out.",
+    "exp(R / beta) / Z is the best policy for a price on being *predictable*. The reference is what drifting is"
+    " measured from, and stands before it as a factor.",
+)
 def no_reference(reference_logits, rewards, beta):
     return _normal(rewards / beta)
 
 
-@mistake("You divided the reference by beta as well.",
-         "Only the reward is in units of the price. Dividing the reference's logits would sharpen it: for the same"
-         " reward everywhere, the optimum must be the reference itself.")
+@mistake(
+    "You divided the reference by beta as well.",
+    "Only the reward is in units of the price. Dividing the reference's logits would sharpen it: for the same"
+    " reward everywhere, the optimum must be the reference itself.",
+)
 def all_divided(reference_logits, rewards, beta):
     return _normal((reference_logits + rewards) / beta)
 
@@ -80,16 +83,20 @@ def over_all(reference_logits, rewards, beta):
     return logits - logits.flatten().logsumexp(0)
 
 
-@mistake("Your exponentials overflow.",
-         "Where beta is small, exp(R / beta) is too large for a float. Stay with logarithms until the end: logsumexp"
-         " subtracts the largest first.")
+@mistake(
+    "Your exponentials overflow.",
+    "Where beta is small, exp(R / beta) is too large for a float. Stay with logarithms until the end: logsumexp"
+    " subtracts the largest first.",
+)
 def overflow(reference_logits, rewards, beta):
     weights = reference_logits.exp() * torch.exp(rewards / beta)
     return (weights / weights.sum(-1, keepdim=True)).log()
 
 
-@mistake("You mixed up logits and probabilities: the reference stands there without its exponential.",
-         "The product of reference and exp(R / beta) is a sum of logarithms: add the logits, do not multiply by them.")
+@mistake(
+    "You mixed up logits and probabilities: the reference stands there without its exponential.",
+    "The product of reference and exp(R / beta) is a sum of logarithms: add the logits, do not multiply by them.",
+)
 def logits_multiplied(reference_logits, rewards, beta):
     return _normal(reference_logits * rewards / beta)
 
@@ -111,14 +118,22 @@ EXERCISE = Exercise(
     hints=(
         "A product of probabilities is a sum of logarithms. And Z, in logarithms, is a `logsumexp` over"
         " the completions.",
-        "Add `rewards / beta` to the reference's logits. What is then left is what `log_softmax` does along the"
-        " last axis.",
+        "Add `rewards / beta` to the reference's logits. What is then left is what `log_softmax` does"
+        " along the last axis.",
     ),
     cases=cases,
     draw=draw,
     mistakes=(
-        multiplied, no_reference, all_divided, probabilities, not_normalised, wrong_sign, over_prompts, over_all,
-        overflow, logits_multiplied,
+        multiplied,
+        no_reference,
+        all_divided,
+        probabilities,
+        not_normalised,
+        wrong_sign,
+        over_prompts,
+        over_all,
+        overflow,
+        logits_multiplied,
     ),
     gradients=("rewards",),
-)  # fmt: skip
+)

@@ -44,26 +44,33 @@ def _kappa(first, second, by_chance):
     return ((first == second).float().mean() - by_chance) / (1 - by_chance)
 
 
-@mistake("That is the bare agreement.",
-         "Two raters who say 0 nine times out of ten agree often without looking. Subtract what chance would give.")
+@mistake(
+    "That is the bare agreement.",
+    "Two raters who say 0 nine times out of ten agree often without looking. Subtract what chance would give.",
+)
 def agreement_only(first, second, labels):
     return (first == second).float().mean()
 
 
-@mistake("You took chance to be one in so many labels.",
-         "It is, for raters who use all labels alike. These have habits: count how often each uses each label.")
+@mistake(
+    "You took chance to be one in so many labels.",
+    "It is, for raters who use all labels alike. These have habits: count how often each uses each label.",
+)
 def uniform_chance(first, second, labels):
     return _kappa(first, second, 1 / labels)
 
 
-@mistake("You pooled the habits of the two raters.",
-         "That is Scott's pi. Cohen's chance is of two people with habits of their own: the product of their shares.")
+@mistake(
+    "You pooled the habits of the two raters.",
+    "That is Scott's pi. Cohen's chance is of two people with habits of their own: the product of their shares.",
+)
 def pooled(first, second, labels):
     return _kappa(first, second, (((_shares(first, labels) + _shares(second, labels)) / 2) ** 2).sum())
 
 
-@mistake("You did not divide by what is left above chance.",
-         "Perfect agreement must come out as 1: divide by 1 - chance.")
+@mistake(
+    "You did not divide by what is left above chance.", "Perfect agreement must come out as 1: divide by 1 - chance."
+)
 def not_scaled(first, second, labels):
     return (first == second).float().mean() - (_shares(first, labels) * _shares(second, labels)).sum()
 
@@ -102,15 +109,20 @@ EXERCISE = Exercise(
     minutes=10,
     hints=(
         "Chance: the first rater says 0 with a certain share, the second with another one. How often do both, if"
-        " neither"
-        " looks at the item? And so for every label.",
+        " neither looks at the item? And so for every label.",
         "`F.one_hot(first, labels).float().mean(0)` are the shares of the first rater. Multiply with those of the"
-        " second,"
-        " and sum.",
+        " second, and sum.",
     ),
     cases=cases,
     draw=draw,
     mistakes=(
-        agreement_only, uniform_chance, pooled, not_scaled, one_rater, divided_by_chance, disagreement, chance_only,
+        agreement_only,
+        uniform_chance,
+        pooled,
+        not_scaled,
+        one_rater,
+        divided_by_chance,
+        disagreement,
+        chance_only,
     ),
-)  # fmt: skip
+)

@@ -26,9 +26,16 @@ def _case(title, *numbers, beta):
 def cases():
     yield _case("nothing has moved yet", -3.0, -2.0, -3.0, -2.0, beta=0.5)
     yield _case("the chosen one has become likelier", -2.0, -2.0, -3.0, -2.0, beta=0.5)
-    yield Case("two pairs, one has moved the wrong way",
-               (torch.tensor([-4.0, -9.0]), torch.tensor([-6.0, -3.0]), torch.tensor([-5.0, -7.0]),
-                torch.tensor([-5.5, -6.0]), 0.1))
+    yield Case(
+        "two pairs, one has moved the wrong way",
+        (
+            torch.tensor([-4.0, -9.0]),
+            torch.tensor([-6.0, -3.0]),
+            torch.tensor([-5.0, -7.0]),
+            torch.tensor([-5.5, -6.0]),
+            0.1,
+        ),
+    )
     yield _case("moved very far", -900.0, -10.0, -10.0, -900.0, beta=1.0)
 
 
@@ -44,8 +51,10 @@ def swapped(chosen, rejected, ref_chosen, ref_rejected, beta):
     return dpo_loss(rejected, chosen, ref_rejected, ref_chosen, beta)
 
 
-@mistake("You left out the reference model.",
-         "What counts is how far each has *moved* from it. Without it there is no leash, and likely texts win anyway.")
+@mistake(
+    "You left out the reference model.",
+    "What counts is how far each has *moved* from it. Without it there is no leash, and likely texts win anyway.",
+)
 def no_reference(chosen, rejected, ref_chosen, ref_rejected, beta):
     return -F.logsigmoid(beta * (chosen - rejected)).mean()
 
@@ -55,8 +64,10 @@ def reference_added(chosen, rejected, ref_chosen, ref_rejected, beta):
     return -F.logsigmoid(beta * (chosen - rejected + ref_chosen - ref_rejected)).mean()
 
 
-@mistake("You multiplied by beta outside of the logarithm.",
-         "beta belongs inside, to the log-ratios: it says how far they must move until a choice is explained.")
+@mistake(
+    "You multiplied by beta outside of the logarithm.",
+    "beta belongs inside, to the log-ratios: it says how far they must move until a choice is explained.",
+)
 def beta_outside(chosen, rejected, ref_chosen, ref_rejected, beta):
     return -beta * F.logsigmoid(chosen - ref_chosen - rejected + ref_rejected).mean()
 
@@ -71,8 +82,10 @@ def wrong_sign(chosen, rejected, ref_chosen, ref_rejected, beta):
     return -dpo_loss(chosen, rejected, ref_chosen, ref_rejected, beta)
 
 
-@mistake("You took the logarithm of a sigmoid.",
-         "Far on the wrong side the sigmoid rounds to 0, and its logarithm is minus infinity: F.logsigmoid.")
+@mistake(
+    "You took the logarithm of a sigmoid.",
+    "Far on the wrong side the sigmoid rounds to 0, and its logarithm is minus infinity: F.logsigmoid.",
+)
 def log_of_sigmoid(chosen, rejected, ref_chosen, ref_rejected, beta):
     return -torch.sigmoid(beta * (chosen - ref_chosen - rejected + ref_rejected)).log().mean()
 
@@ -108,16 +121,24 @@ EXERCISE = Exercise(
     difficulty=2,
     minutes=10,
     hints=(
-        "How far has the policy moved each completion from the reference? The reward of each is beta times that."
-        " Then it"
-        " is the loss of a reward model.",
+        "How far has the policy moved each completion from the reference? The reward of each is beta times that. Then"
+        " it is the loss of a reward model.",
         "`beta * ((chosen - ref_chosen) - (rejected - ref_rejected))` through `F.logsigmoid`, the mean, and minus.",
     ),
     cases=cases,
     draw=draw,
     mistakes=(
-        swapped, no_reference, reference_added, beta_outside, no_beta, wrong_sign, log_of_sigmoid, summed,
-        divided_by_beta, no_log, rejected_detached,
+        swapped,
+        no_reference,
+        reference_added,
+        beta_outside,
+        no_beta,
+        wrong_sign,
+        log_of_sigmoid,
+        summed,
+        divided_by_beta,
+        no_log,
+        rejected_detached,
     ),
     gradients=("chosen", "rejected"),
-)  # fmt: skip
+)

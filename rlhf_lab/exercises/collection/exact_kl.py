@@ -19,14 +19,22 @@ def exact_kl(logits: Tensor, reference_logits: Tensor) -> Tensor:
 
 
 def cases():
-    yield Case("two tokens: shares 3/4 and 1/4 against halves",
-               (torch.tensor([[3.0, 1.0]]).log(), torch.tensor([[1.0, 1.0]]).log()))  # fmt: skip
-    yield Case("a constant added to all logits changes nothing",
-               (torch.tensor([[3.0, 1.0]]).log() + 2.0, torch.tensor([[1.0, 1.0]]).log() - 1.0))  # fmt: skip
-    yield Case("one token is never said by the policy",
-               (torch.tensor([[0.0, 0.0, -torch.inf]]), torch.tensor([[0.0, 1.0, 2.0]])))  # fmt: skip
-    yield Case("two positions", (torch.tensor([[0.0, 1.0, -1.0], [2.0, 0.0, 0.0]]),
-                                 torch.tensor([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0]])))  # fmt: skip
+    yield Case(
+        "two tokens: shares 3/4 and 1/4 against halves",
+        (torch.tensor([[3.0, 1.0]]).log(), torch.tensor([[1.0, 1.0]]).log()),
+    )
+    yield Case(
+        "a constant added to all logits changes nothing",
+        (torch.tensor([[3.0, 1.0]]).log() + 2.0, torch.tensor([[1.0, 1.0]]).log() - 1.0),
+    )
+    yield Case(
+        "one token is never said by the policy",
+        (torch.tensor([[0.0, 0.0, -torch.inf]]), torch.tensor([[0.0, 1.0, 2.0]])),
+    )
+    yield Case(
+        "two positions",
+        (torch.tensor([[0.0, 1.0, -1.0], [2.0, 0.0, 0.0]]), torch.tensor([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0]])),
+    )
     yield Case("the reference hardly ever says it", (torch.tensor([[0.0, 0.0]]), torch.tensor([[0.0, -200.0]])))
 
 
@@ -43,16 +51,20 @@ def _weighted(weights, log_ratio):
     return torch.where(weights > 0, weights * log_ratio, 0.0).sum(-1)
 
 
-@mistake("You weighted by the reference: that is KL(reference || policy).",
-         "It is the policy that writes, so its probabilities weigh the log-ratio. The other direction is another number"
-         " and asks that the policy covers all that the reference might say.")
+@mistake(
+    "You weighted by the reference: that is KL(reference || policy).",
+    "It is the policy that writes, so its probabilities weigh the log-ratio. The other direction is another number"
+    " and asks that the policy covers all that the reference might say.",
+)
 def reversed_direction(logits, reference_logits):
     log_p, log_q = _logs(logits, reference_logits)
     return _weighted(log_q.exp(), log_q - log_p)
 
 
-@mistake("You weighted log p - log q by the reference.",
-         "The policy's own probabilities are the weights. Under the reference's, this mean is never above zero.")
+@mistake(
+    "You weighted log p - log q by the reference.",
+    "The policy's own probabilities are the weights. Under the reference's, this mean is never above zero.",
+)
 def wrong_weights(logits, reference_logits):
     log_p, log_q = _logs(logits, reference_logits)
     return _weighted(log_q.exp(), log_p - log_q)
@@ -64,9 +76,11 @@ def wrong_sign(logits, reference_logits):
     return _weighted(log_p.exp(), log_q - log_p)
 
 
-@mistake("You took the logits for log-probabilities.",
-         "The policy's weights are a softmax; so must both logarithms be. A constant added to all logits of a row must"
-         " change nothing.")
+@mistake(
+    "You took the logits for log-probabilities.",
+    "The policy's weights are a softmax; so must both logarithms be. A constant added to all logits of a row must"
+    " change nothing.",
+)
 def not_normalised(logits, reference_logits):
     return _weighted(logits.softmax(-1), logits - reference_logits)
 
@@ -77,24 +91,29 @@ def summed(logits, reference_logits):
     return _weighted(log_p.exp(), log_p - log_q).sum()
 
 
-@mistake("You averaged over the vocabulary.",
-         "The probabilities are the weights already, and add up to 1. Dividing by V makes it smaller by V.")
+@mistake(
+    "You averaged over the vocabulary.",
+    "The probabilities are the weights already, and add up to 1. Dividing by V makes it smaller by V.",
+)
 def averaged(logits, reference_logits):
     log_p, log_q = _logs(logits, reference_logits)
     return _weighted(log_p.exp(), log_p - log_q) / logits.shape[-1]
 
 
-@mistake("You looked at the likeliest token only.",
-         "Every token that might come counts, by how likely it is. One token alone can even seem less likely than"
-         " before.")
+@mistake(
+    "You looked at the likeliest token only.",
+    "Every token that might come counts, by how likely it is. One token alone can even seem less likely than before.",
+)
 def likeliest(logits, reference_logits):
     log_p, log_q = _logs(logits, reference_logits)
     return (log_p - log_q).gather(-1, log_p.argmax(-1, keepdim=True)).squeeze(-1)
 
 
-@mistake("You did not say what 0 times infinity is.",
-         "Where the policy never says a token, its log-probability is -inf and its weight 0. In floating point the"
-         " product is no number; here it has to be 0.")
+@mistake(
+    "You did not say what 0 times infinity is.",
+    "Where the policy never says a token, its log-probability is -inf and its weight 0. In floating point the"
+    " product is no number; here it has to be 0.",
+)
 def not_a_number(logits, reference_logits):
     log_p, log_q = _logs(logits, reference_logits)
     return (log_p.exp() * (log_p - log_q)).sum(-1)
@@ -133,7 +152,15 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        reversed_direction, wrong_weights, wrong_sign, not_normalised, summed, averaged, likeliest, not_a_number,
-        unweighted, in_bits,
+        reversed_direction,
+        wrong_weights,
+        wrong_sign,
+        not_normalised,
+        summed,
+        averaged,
+        likeliest,
+        not_a_number,
+        unweighted,
+        in_bits,
     ),
-)  # fmt: skip
+)

@@ -27,8 +27,10 @@ def expected_calibration_error(probabilities: Tensor, outcomes: Tensor, bins: in
 def cases():
     yield Case("one bin, too sure", (torch.tensor([0.9, 0.9]), torch.tensor([True, False]), 2))
     yield Case("errors of either sign", (torch.tensor([0.2, 0.3, 0.8]), torch.tensor([True, False, False]), 2))
-    yield Case("bins of different size, one of them empty",
-               (torch.tensor([0.1, 0.2, 0.25, 0.9]), torch.tensor([False, False, True, True]), 3))
+    yield Case(
+        "bins of different size, one of them empty",
+        (torch.tensor([0.1, 0.2, 0.25, 0.9]), torch.tensor([False, False, True, True]), 3),
+    )
     yield Case("certain", (torch.tensor([1.0, 0.0, 1.0]), torch.tensor([True, False, False]), 5))
     yield Case("perfectly calibrated", (torch.tensor([0.5, 0.5]), torch.tensor([True, False]), 4))
 
@@ -53,15 +55,18 @@ def _gaps(probabilities, outcomes, bins, last=True):
     return torch.stack(found).T
 
 
-@mistake("You added up gaps with their signs.",
-         "Too sure here and too timid there do not make up for each other. Take each gap's size first.")
+@mistake(
+    "You added up gaps with their signs.",
+    "Too sure here and too timid there do not make up for each other. Take each gap's size first.",
+)
 def signed(probabilities, outcomes, bins):
     gaps, weights = _gaps(probabilities, outcomes, bins)
     return (gaps * weights).sum()
 
 
-@mistake("You gave every bin the same weight.",
-         "A bin with one pair would count like one with a thousand. Weigh by size.")
+@mistake(
+    "You gave every bin the same weight.", "A bin with one pair would count like one with a thousand. Weigh by size."
+)
 def unweighted(probabilities, outcomes, bins):
     return _gaps(probabilities, outcomes, bins)[0].abs().mean()
 
@@ -71,14 +76,18 @@ def one_bin(probabilities, outcomes, bins):
     return (probabilities.mean() - outcomes.to(probabilities.dtype).mean()).abs()
 
 
-@mistake("That is the mean distance of each single outcome from its probability.",
-         "A single outcome is 0 or 1 and always far from 0.7. Average the outcomes of a bin, and then compare.")
+@mistake(
+    "That is the mean distance of each single outcome from its probability.",
+    "A single outcome is 0 or 1 and always far from 0.7. Average the outcomes of a bin, and then compare.",
+)
 def no_bins(probabilities, outcomes, bins):
     return (probabilities - outcomes.to(probabilities.dtype)).abs().mean()
 
 
-@mistake("That is the Brier score.",
-         "It measures something else as well: even perfectly calibrated probabilities pay p (1 - p).")
+@mistake(
+    "That is the Brier score.",
+    "It measures something else as well: even perfectly calibrated probabilities pay p (1 - p).",
+)
 def brier(probabilities, outcomes, bins):
     return ((probabilities - outcomes.to(probabilities.dtype)) ** 2).mean()
 
@@ -103,8 +112,10 @@ def ones_lost(probabilities, outcomes, bins):
     return (gaps.abs() * weights).sum()
 
 
-@mistake("You promised the middle of the bin.",
-         "Compare with the mean of the probabilities that are in it: they need not lie around the middle.")
+@mistake(
+    "You promised the middle of the bin.",
+    "Compare with the mean of the probabilities that are in it: they need not lie around the middle.",
+)
 def middle_of_bin(probabilities, outcomes, bins):
     middles = ((probabilities * bins).long().clamp(max=bins - 1) + 0.5) / bins
     gaps, weights = _gaps(middles.to(probabilities.dtype), outcomes, bins)
@@ -131,6 +142,14 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        signed, unweighted, one_bin, no_bins, brier, squared, largest, ones_lost, middle_of_bin,
+        signed,
+        unweighted,
+        one_bin,
+        no_bins,
+        brier,
+        squared,
+        largest,
+        ones_lost,
+        middle_of_bin,
     ),
-)  # fmt: skip
+)

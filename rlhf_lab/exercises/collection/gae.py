@@ -26,18 +26,32 @@ def gae(rewards: Tensor, values: Tensor, mask: Tensor, gamma: float, lam: float)
 
 
 def cases():
-    yield Case("two tokens, the reward at the end",
-               (torch.tensor([[0.0, 1.0]]), torch.tensor([[0.5, 0.25]]), torch.ones(1, 2).bool(), 1.0, 0.5))
-    yield Case("padding after the second token",
-               (torch.tensor([[0.0, 1.0, 7.0]]), torch.tensor([[0.5, 0.25, 9.0]]), torch.tensor([[1, 1, 0]]).bool(),
-                0.5, 0.5))
-    yield Case("lambda 0: one step",
-               (torch.tensor([[1.0, 0.0, 2.0]]), torch.tensor([[1.0, 3.0, 1.0]]), torch.ones(1, 3).bool(), 0.9, 0.0))
-    yield Case("lambda 1: to the end",
-               (torch.tensor([[1.0, 0.0, 2.0]]), torch.tensor([[1.0, 3.0, 1.0]]), torch.ones(1, 3).bool(), 0.9, 1.0))
-    yield Case("two rows of different length",
-               (torch.tensor([[1.0, 2.0, 3.0], [1.0, 5.0, 5.0]]), torch.tensor([[0.5, 1.0, 2.0], [2.0, 4.0, 4.0]]),
-                torch.tensor([[1, 1, 1], [1, 0, 0]]).bool(), 1.0, 0.95))
+    yield Case(
+        "two tokens, the reward at the end",
+        (torch.tensor([[0.0, 1.0]]), torch.tensor([[0.5, 0.25]]), torch.ones(1, 2).bool(), 1.0, 0.5),
+    )
+    yield Case(
+        "padding after the second token",
+        (torch.tensor([[0.0, 1.0, 7.0]]), torch.tensor([[0.5, 0.25, 9.0]]), torch.tensor([[1, 1, 0]]).bool(), 0.5, 0.5),
+    )
+    yield Case(
+        "lambda 0: one step",
+        (torch.tensor([[1.0, 0.0, 2.0]]), torch.tensor([[1.0, 3.0, 1.0]]), torch.ones(1, 3).bool(), 0.9, 0.0),
+    )
+    yield Case(
+        "lambda 1: to the end",
+        (torch.tensor([[1.0, 0.0, 2.0]]), torch.tensor([[1.0, 3.0, 1.0]]), torch.ones(1, 3).bool(), 0.9, 1.0),
+    )
+    yield Case(
+        "two rows of different length",
+        (
+            torch.tensor([[1.0, 2.0, 3.0], [1.0, 5.0, 5.0]]),
+            torch.tensor([[0.5, 1.0, 2.0], [2.0, 4.0, 4.0]]),
+            torch.tensor([[1, 1, 1], [1, 0, 0]]).bool(),
+            1.0,
+            0.95,
+        ),
+    )
 
 
 def draw(generator):
@@ -64,15 +78,17 @@ def _discounted(x, factor):
     return out
 
 
-@mistake("You looked beyond the end: what stands under the padding takes part.",
-         "After the last real token there is nothing: value 0, advantage 0. Set rewards and values to zero there"
-         " first.")
+@mistake(
+    "You looked beyond the end: what stands under the padding takes part.",
+    "After the last real token there is nothing: value 0, advantage 0. Set rewards and values to zero there first.",
+)
 def padding_counted(rewards, values, mask, gamma, lam):
     return _gae(rewards, values, torch.ones_like(mask), gamma, lam).masked_fill(~mask, 0.0)
 
 
-@mistake("The advantages run from the left to the right.",
-         "A_t is made from A_{t+1}: begin at the end and go backwards.")
+@mistake(
+    "The advantages run from the left to the right.", "A_t is made from A_{t+1}: begin at the end and go backwards."
+)
 def forwards(rewards, values, mask, gamma, lam):
     rewards, values = rewards.masked_fill(~mask, 0.0), values.masked_fill(~mask, 0.0)
     deltas = rewards + gamma * torch.cat([values[:, 1:], torch.zeros_like(values[:, :1])], 1) - values
@@ -103,14 +119,18 @@ def returns(rewards, values, mask, gamma, lam):
     return _gae(rewards, values, mask, gamma, lam) + values.masked_fill(~mask, 0.0)
 
 
-@mistake("You left out the value of the next token.",
-         "Without it the reward of one token is compared with the value of everything that is still to come.")
+@mistake(
+    "You left out the value of the next token.",
+    "Without it the reward of one token is compared with the value of everything that is still to come.",
+)
 def no_bootstrap(rewards, values, mask, gamma, lam):
     return _gae(rewards, values, mask, gamma, lam, next_values=torch.zeros_like(values))
 
 
-@mistake("At the end you take the value of the first token for the next one.",
-         "roll brings the first column to the end. After the end there is nothing: put zeros there.")
+@mistake(
+    "At the end you take the value of the first token for the next one.",
+    "roll brings the first column to the end. After the end there is nothing: put zeros there.",
+)
 def rolled(rewards, values, mask, gamma, lam):
     return _gae(rewards, values, mask, gamma, lam, next_values=values.masked_fill(~mask, 0.0).roll(-1, 1))
 
@@ -136,16 +156,22 @@ EXERCISE = Exercise(
     minutes=15,
     hints=(
         "Set rewards and values under the padding to zero, and the end takes care of itself. Then go backwards, from"
-        " the"
-        " last column to the first, and carry the advantage along.",
-        "`for t in reversed(range(T))`: delta is `rewards[:, t] + gamma * next_value - values[:, t]`, then"
-        " `advantage = delta + gamma * lam * advantage`. Both `next_value` and `advantage` begin as zeros of shape"
-        " `(B,)`.",
+        " the last column to the first, and carry the advantage along.",
+        "`for t in reversed(range(T))`: delta is `rewards[:, t] + gamma * next_value - values[:, t]`, then `advantage"
+        " = delta + gamma * lam * advantage`. Both `next_value` and `advantage` begin as zeros of shape `(B,)`.",
     ),
     cases=cases,
     draw=draw,
     mistakes=(
-        padding_counted, forwards, no_gamma_on_value, no_lambda, no_gamma_on_advantage, returns, no_bootstrap, rolled,
-        only_deltas, wrong_sign,
+        padding_counted,
+        forwards,
+        no_gamma_on_value,
+        no_lambda,
+        no_gamma_on_advantage,
+        returns,
+        no_bootstrap,
+        rolled,
+        only_deltas,
+        wrong_sign,
     ),
-)  # fmt: skip
+)

@@ -29,14 +29,17 @@ def draw(generator):
     return (normal(generator, rows, k) * normal(generator, rows, 1, scale=3) + normal(generator, rows, 1, scale=3),)
 
 
-@mistake("You took mean and deviation over all prompts.",
-         "An easy prompt has high rewards throughout. A group is the completions of *one* prompt.")
+@mistake(
+    "You took mean and deviation over all prompts.",
+    "An easy prompt has high rewards throughout. A group is the completions of *one* prompt.",
+)
 def over_the_batch(rewards):
     return (rewards - rewards.mean()) / (rewards.std() + 1e-4)
 
 
-@mistake("You did not divide by the standard deviation.",
-         "That is Dr. GRPO's choice, and it has good reasons. GRPO divides.")
+@mistake(
+    "You did not divide by the standard deviation.", "That is Dr. GRPO's choice, and it has good reasons. GRPO divides."
+)
 def not_scaled(rewards):
     return rewards - rewards.mean(1, keepdim=True)
 
@@ -56,8 +59,10 @@ def no_epsilon(rewards):
     return (rewards - rewards.mean(1, keepdim=True)) / rewards.std(1, keepdim=True)
 
 
-@mistake("Your deviation has K in the denominator.",
-         "With two samples that makes a factor of 1.4. torch.std divides by K - 1 by itself.")
+@mistake(
+    "Your deviation has K in the denominator.",
+    "With two samples that makes a factor of 1.4. torch.std divides by K - 1 by itself.",
+)
 def biased(rewards):
     return (rewards - rewards.mean(1, keepdim=True)) / (rewards.std(1, keepdim=True, unbiased=False) + 1e-4)
 
@@ -100,7 +105,15 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        over_the_batch, not_scaled, not_centred, by_variance, no_epsilon, biased, down_the_prompts, wrong_sign,
-        leave_one_out, deviation_of_batch,
+        over_the_batch,
+        not_scaled,
+        not_centred,
+        by_variance,
+        no_epsilon,
+        biased,
+        down_the_prompts,
+        wrong_sign,
+        leave_one_out,
+        deviation_of_batch,
     ),
-)  # fmt: skip
+)

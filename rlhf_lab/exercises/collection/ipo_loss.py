@@ -27,9 +27,16 @@ def cases():
     yield _case("nothing has moved yet", -3.0, -2.0, -3.0, -2.0, beta=0.5)
     yield _case("moved far enough", -2.0, -2.0, -3.0, -2.0, beta=0.5)
     yield _case("moved too far", -2.0, -6.0, -3.0, -2.0, beta=0.25)
-    yield Case("two pairs",
-               (torch.tensor([-4.0, -9.0]), torch.tensor([-6.0, -3.0]), torch.tensor([-5.0, -7.0]),
-                torch.tensor([-5.5, -6.0]), 0.1))
+    yield Case(
+        "two pairs",
+        (
+            torch.tensor([-4.0, -9.0]),
+            torch.tensor([-6.0, -3.0]),
+            torch.tensor([-5.0, -7.0]),
+            torch.tensor([-5.5, -6.0]),
+            0.1,
+        ),
+    )
 
 
 def draw(generator):
@@ -83,8 +90,10 @@ def beta_twice(chosen, rejected, ref_chosen, ref_rejected, beta):
     return ((beta * _difference(chosen, rejected, ref_chosen, ref_rejected) - 1 / (2 * beta)) ** 2).mean()
 
 
-@mistake("You stop where the goal is reached, and forgive what lies beyond.",
-         "Too far costs as much as too little: that is the point of IPO.")
+@mistake(
+    "You stop where the goal is reached, and forgive what lies beyond.",
+    "Too far costs as much as too little: that is the point of IPO.",
+)
 def one_sided(chosen, rejected, ref_chosen, ref_rejected, beta):
     missing = 1 / (2 * beta) - _difference(chosen, rejected, ref_chosen, ref_rejected)
     return (missing.clamp(min=0) ** 2).mean()
@@ -112,7 +121,16 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        dpo, goal_doubled, goal_inverted, no_reference, swapped, absolute, no_goal, beta_twice, one_sided, summed,
+        dpo,
+        goal_doubled,
+        goal_inverted,
+        no_reference,
+        swapped,
+        absolute,
+        no_goal,
+        beta_twice,
+        one_sided,
+        summed,
     ),
     gradients=("chosen", "rejected"),
-)  # fmt: skip
+)

@@ -37,9 +37,10 @@ def _three(x):
     return x, x**2 / 2, torch.exp(-x) - 1 + x
 
 
-@mistake("Your k1 and k3 are the wrong way round: reference first.",
-         "The samples come from the policy, so k1 is log policy less log reference. Flipped, moving away earns a"
-         " reward.")
+@mistake(
+    "Your k1 and k3 are the wrong way round: reference first.",
+    "The samples come from the policy, so k1 is log policy less log reference. Flipped, moving away earns a reward.",
+)
 def flipped(log_probs, reference_log_probs):
     return _three(reference_log_probs - log_probs)
 
@@ -50,10 +51,11 @@ def k1_flipped(log_probs, reference_log_probs):
     return -k1, k2, k3
 
 
-@mistake("Your k3 uses policy/reference where it should be reference/policy.",
-         "Under samples of the policy, reference/policy has mean 1, so that it can be subtracted without bias. The"
-         " other"
-         " ratio has not.")
+@mistake(
+    "Your k3 uses policy/reference where it should be reference/policy.",
+    "Under samples of the policy, reference/policy has mean 1, so that it can be subtracted without bias. The other"
+    " ratio has not.",
+)
 def k3_flipped(log_probs, reference_log_probs):
     x = log_probs - reference_log_probs
     return x, x**2 / 2, torch.exp(x) - 1 - x
@@ -71,8 +73,10 @@ def k3_without_one(log_probs, reference_log_probs):
     return k1, k2, k3 + 1
 
 
-@mistake("The logarithm in your k3 has the wrong sign.",
-         "With r = reference/policy, k3 is r - 1 - log r, and log r is *minus* the log-ratio of k1.")
+@mistake(
+    "The logarithm in your k3 has the wrong sign.",
+    "With r = reference/policy, k3 is r - 1 - log r, and log r is *minus* the log-ratio of k1.",
+)
 def k3_log_sign(log_probs, reference_log_probs):
     x = log_probs - reference_log_probs
     return x, x**2 / 2, torch.exp(-x) - 1 - x
@@ -107,16 +111,22 @@ EXERCISE = Exercise(
     minutes=10,
     hints=(
         "The samples come from the policy. So k1 is how much likelier the token is under the policy: on average over"
-        " its"
-        " own samples, that is never negative.",
+        " its own samples, that is never negative.",
         "With `log_r = reference_log_probs - log_probs`: k1 is `-log_r`, k2 is `log_r ** 2 / 2`, and k3 is"
         " `exp(log_r) - 1 - log_r`.",
     ),
     cases=cases,
     draw=draw,
     mistakes=(
-        flipped, k1_flipped, k3_flipped, k2_not_halved, k3_without_one, k3_log_sign, k3_without_log, averaged,
+        flipped,
+        k1_flipped,
+        k3_flipped,
+        k2_not_halved,
+        k3_without_one,
+        k3_log_sign,
+        k3_without_log,
+        averaged,
         k1_absolute,
     ),
     gradients=("log_probs",),
-)  # fmt: skip
+)

@@ -18,16 +18,27 @@ def kl_of_completion(log_probs: Tensor, reference_log_probs: Tensor, mask: Tenso
 
 
 def cases():
-    yield Case("one completion of two tokens",
-               (torch.tensor([[-1.0, -2.0]]), torch.tensor([[-1.5, -2.25]]), torch.tensor([[True, True]])))  # fmt: skip
-    yield Case("the second completion has one token",
-               (torch.tensor([[-1.0, -2.0], [-0.5, -9.0]]), torch.tensor([[-1.5, -2.25], [-0.75, -3.0]]),
-                torch.tensor([[True, True], [True, False]])))  # fmt: skip
-    yield Case("under the padding stands -inf",
-               (torch.tensor([[-1.0, -torch.inf]]), torch.tensor([[-3.0, -torch.inf]]), torch.tensor([[True, False]])))
+    yield Case(
+        "one completion of two tokens",
+        (torch.tensor([[-1.0, -2.0]]), torch.tensor([[-1.5, -2.25]]), torch.tensor([[True, True]])),
+    )
+    yield Case(
+        "the second completion has one token",
+        (
+            torch.tensor([[-1.0, -2.0], [-0.5, -9.0]]),
+            torch.tensor([[-1.5, -2.25], [-0.75, -3.0]]),
+            torch.tensor([[True, True], [True, False]]),
+        ),
+    )
+    yield Case(
+        "under the padding stands -inf",
+        (torch.tensor([[-1.0, -torch.inf]]), torch.tensor([[-3.0, -torch.inf]]), torch.tensor([[True, False]])),
+    )
     yield Case("nothing has moved", (torch.full((2, 3), -1.0), torch.full((2, 3), -1.0), torch.ones(2, 3).bool()))
-    yield Case("the policy likes its sample less than the reference does",
-               (torch.tensor([[-4.0, -1.0]]), torch.tensor([[-1.0, -1.5]]), torch.tensor([[True, True]])))  # fmt: skip
+    yield Case(
+        "the policy likes its sample less than the reference does",
+        (torch.tensor([[-4.0, -1.0]]), torch.tensor([[-1.0, -1.5]]), torch.tensor([[True, True]])),
+    )
 
 
 def draw(generator):
@@ -42,9 +53,11 @@ def _ratio(log_probs, reference_log_probs, mask):
     return (log_probs - reference_log_probs).masked_fill(~mask, 0.0)
 
 
-@mistake("The sign is wrong.",
-         "It is log p(policy) - log p(reference), for tokens that the policy sampled. The other way round, moving away"
-         " would earn a reward.")
+@mistake(
+    "The sign is wrong.",
+    "It is log p(policy) - log p(reference), for tokens that the policy sampled. The other way round, moving away"
+    " would earn a reward.",
+)
 def wrong_sign(log_probs, reference_log_probs, mask):
     return -_ratio(log_probs, reference_log_probs, mask).sum(1).mean()
 
@@ -54,20 +67,26 @@ def padding_counted(log_probs, reference_log_probs, mask):
     return (log_probs - reference_log_probs).sum(1).mean()
 
 
-@mistake("You multiplied by the mask what may be infinite under the padding.",
-         "0 times infinity is not a number. masked_fill or torch.where put a zero there, whatever it was.")
+@mistake(
+    "You multiplied by the mask what may be infinite under the padding.",
+    "0 times infinity is not a number. masked_fill or torch.where put a zero there, whatever it was.",
+)
 def times_mask(log_probs, reference_log_probs, mask):
     return ((log_probs - reference_log_probs) * mask).sum(1).mean()
 
 
-@mistake("That is KL per token.",
-         "Nats per completion was asked for: add up over the tokens of a completion, and average over completions.")
+@mistake(
+    "That is KL per token.",
+    "Nats per completion was asked for: add up over the tokens of a completion, and average over completions.",
+)
 def per_token(log_probs, reference_log_probs, mask):
     return _ratio(log_probs, reference_log_probs, mask).sum() / mask.sum()
 
 
-@mistake("You averaged over the tokens of each completion.",
-         "A text's log-probability is the sum over its tokens, so its KL is a sum as well.")
+@mistake(
+    "You averaged over the tokens of each completion.",
+    "A text's log-probability is the sum over its tokens, so its KL is a sum as well.",
+)
 def mean_of_each(log_probs, reference_log_probs, mask):
     return (_ratio(log_probs, reference_log_probs, mask).sum(1) / mask.sum(1)).mean()
 
@@ -77,15 +96,18 @@ def summed(log_probs, reference_log_probs, mask):
     return _ratio(log_probs, reference_log_probs, mask).sum()
 
 
-@mistake("You took the size of each log-ratio.",
-         "Some tokens became likelier and others less likely. In the sum they cancel in part, and they should.")
+@mistake(
+    "You took the size of each log-ratio.",
+    "Some tokens became likelier and others less likely. In the sum they cancel in part, and they should.",
+)
 def absolute(log_probs, reference_log_probs, mask):
     return _ratio(log_probs, reference_log_probs, mask).abs().sum(1).mean()
 
 
-@mistake("You weighed each log-ratio by its probability.",
-         "The samples come from the policy, so likely tokens occur more often already. Weighing would count that"
-         " twice.")
+@mistake(
+    "You weighed each log-ratio by its probability.",
+    "The samples come from the policy, so likely tokens occur more often already. Weighing would count that twice.",
+)
 def weighted(log_probs, reference_log_probs, mask):
     return (_ratio(log_probs, reference_log_probs, mask) * log_probs.exp()).sum(1).mean()
 
@@ -114,7 +136,15 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        wrong_sign, padding_counted, times_mask, per_token, mean_of_each, summed, absolute, weighted, ratio,
+        wrong_sign,
+        padding_counted,
+        times_mask,
+        per_token,
+        mean_of_each,
+        summed,
+        absolute,
+        weighted,
+        ratio,
     ),
     gradients=("log_probs",),
-)  # fmt: skip
+)

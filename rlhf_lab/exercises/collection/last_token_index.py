@@ -34,27 +34,33 @@ def count(mask):
     return mask.sum(1)
 
 
-@mistake("That is right only with padding on the right.",
-         "The count less one is a column where the text begins at column 0. With padding on the left it points into the"
-         " text, or into the padding.")
+@mistake(
+    "That is right only with padding on the right.",
+    "The count less one is a column where the text begins at column 0. With padding on the left it points into the"
+    " text, or into the padding.",
+)
 def count_less_one(mask):
     return mask.sum(1) - 1
 
 
-@mistake("You took the last column.",
-         "With padding on the right, that is padding: the score would be read from nothing.")
+@mistake(
+    "You took the last column.", "With padding on the right, that is padding: the score would be read from nothing."
+)
 def last_column(mask):
     return torch.full((mask.shape[0],), mask.shape[1] - 1)
 
 
-@mistake("That is the first real token.",
-         "argmax gives the first of several largest. There the model has read nothing yet.")
+@mistake(
+    "That is the first real token.", "argmax gives the first of several largest. There the model has read nothing yet."
+)
 def first_real(mask):
     return mask.long().argmax(1)
 
 
-@mistake("You took the token before the first padding.",
-         "With padding on the left, or with none, that is not where you think: argmin is then 0.")
+@mistake(
+    "You took the token before the first padding.",
+    "With padding on the left, or with none, that is not where you think: argmin is then 0.",
+)
 def before_padding(mask):
     return mask.long().argmin(1) - 1
 

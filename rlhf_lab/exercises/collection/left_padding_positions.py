@@ -28,9 +28,11 @@ def draw(generator):
     return (right_padded(generator, size(generator, 1, 5), size(generator, 2, 7)).flip(1),)
 
 
-@mistake("You count columns, whatever stands there.",
-         "The first real token of a short prompt then stands at position 3, say, and not at 0. The model answers, but"
-         " another question.")
+@mistake(
+    "You count columns, whatever stands there.",
+    "The first real token of a short prompt then stands at position 3, say, and not at 0. The model answers, but"
+    " another question.",
+)
 def columns(mask):
     return torch.arange(mask.shape[1]).expand_as(mask)
 
@@ -40,8 +42,10 @@ def from_one(mask):
     return mask.long().cumsum(1)
 
 
-@mistake("The padding gets position -1.",
-         "There is no such position in the model's table: it would raise an index error. Clamp at 0.")
+@mistake(
+    "The padding gets position -1.",
+    "There is no such position in the model's table: it would raise an index error. Clamp at 0.",
+)
 def minus_one(mask):
     return mask.long().cumsum(1) - 1
 
@@ -56,8 +60,10 @@ def down_the_batch(mask):
     return (mask.long().cumsum(0) - 1).clamp(min=0)
 
 
-@mistake("You treat the padding as if it stood on the right.",
-         "Column number, and 0 where the mask is false, leaves the real tokens where the columns are.")
+@mistake(
+    "You treat the padding as if it stood on the right.",
+    "Column number, and 0 where the mask is false, leaves the real tokens where the columns are.",
+)
 def columns_masked(mask):
     return torch.arange(mask.shape[1]) * mask.long()
 

@@ -21,13 +21,17 @@ def masked_whitening(x: Tensor, mask: Tensor) -> Tensor:
 
 def cases():
     yield Case("two numbers", (torch.tensor([[1.0, 3.0]]), torch.tensor([[True, True]])))
-    yield Case("something large under the padding",
-               (torch.tensor([[1.0, 3.0, 100.0]]), torch.tensor([[True, True, False]])))
-    yield Case("two rows of different height",
-               (torch.tensor([[1.0, 2.0, 0.0], [7.0, 8.0, 9.0]]), torch.tensor([[1, 1, 0], [1, 1, 1]]).bool()))
+    yield Case(
+        "something large under the padding", (torch.tensor([[1.0, 3.0, 100.0]]), torch.tensor([[True, True, False]]))
+    )
+    yield Case(
+        "two rows of different height",
+        (torch.tensor([[1.0, 2.0, 0.0], [7.0, 8.0, 9.0]]), torch.tensor([[1, 1, 0], [1, 1, 1]]).bool()),
+    )
     yield Case("all the same", (torch.full((2, 2), 5.0), torch.ones(2, 2, dtype=torch.bool)))
-    yield Case("under the padding stands a NaN",
-               (torch.tensor([[1.0, torch.nan, 4.0]]), torch.tensor([[1, 0, 1]]).bool()))
+    yield Case(
+        "under the padding stands a NaN", (torch.tensor([[1.0, torch.nan, 4.0]]), torch.tensor([[1, 0, 1]]).bool())
+    )
 
 
 def draw(generator):
@@ -50,8 +54,10 @@ def padding_counted(x, mask):
     return _white(x, *_statistics(x), mask)
 
 
-@mistake("You set the padding to zero, and then counted the zeros.",
-         "They pull the mean towards zero, the more the more padding there is. Divide by the number of real entries.")
+@mistake(
+    "You set the padding to zero, and then counted the zeros.",
+    "They pull the mean towards zero, the more the more padding there is. Divide by the number of real entries.",
+)
 def zeros_counted(x, mask):
     return _white(x, *_statistics(x.masked_fill(~mask, 0.0)), mask)
 
@@ -78,15 +84,19 @@ def by_variance(x, mask):
     return ((x - mean) / (variance + 1e-8)).masked_fill(~mask, 0.0)
 
 
-@mistake("You whitened each row by itself.",
-         "Then it can no longer be seen that one completion was better than another. One mean for the whole batch.")
+@mistake(
+    "You whitened each row by itself.",
+    "Then it can no longer be seen that one completion was better than another. One mean for the whole batch.",
+)
 def row_by_row(x, mask):
     rows = [_white(v, *_statistics(v[m]), m) for v, m in zip(x, mask, strict=True)]
     return torch.stack(rows)
 
 
-@mistake("Your variance is divided by n - 1.",
-         "torch.var and torch.std do so unless told otherwise. Here the mean square is wanted: unbiased=False.")
+@mistake(
+    "Your variance is divided by n - 1.",
+    "torch.var and torch.std do so unless told otherwise. Here the mean square is wanted: unbiased=False.",
+)
 def unbiased(x, mask):
     values = x[mask]
     variance = values.var() if len(values) > 1 else values.new_zeros(())
@@ -105,12 +115,18 @@ EXERCISE = Exercise(
     hints=(
         "`x[mask]` are the real entries, in one row. Their mean and variance are all you need to know.",
         "NaN times 0 is NaN, so put the zeros in with `masked_fill(~mask, 0.0)`, at the end. `var(unbiased=False)`"
-        " divides"
-        " by the number of entries.",
+        " divides by the number of entries.",
     ),
     cases=cases,
     draw=draw,
     mistakes=(
-        padding_counted, zeros_counted, padding_left, only_shifted, only_scaled, by_variance, row_by_row, unbiased,
+        padding_counted,
+        zeros_counted,
+        padding_left,
+        only_shifted,
+        only_scaled,
+        by_variance,
+        row_by_row,
+        unbiased,
     ),
-)  # fmt: skip
+)

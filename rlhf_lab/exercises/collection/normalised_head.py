@@ -34,8 +34,10 @@ def _moments(reference):
     return reference.mean(), reference.std(correction=0)
 
 
-@mistake("You did not scale the bias.",
-         "The whole reward is divided, bias and all. As it stands the mean is not 0, unless the deviation is 1.")
+@mistake(
+    "You did not scale the bias.",
+    "The whole reward is divided, bias and all. As it stands the mean is not 0, unless the deviation is 1.",
+)
 def bias_not_scaled(weight, bias, reference):
     mean, deviation = _moments(reference)
     return weight / deviation, bias - mean
@@ -47,8 +49,10 @@ def old_bias_not_scaled(weight, bias, reference):
     return weight / deviation, bias - mean / deviation
 
 
-@mistake("You dropped the old bias.",
-         "The reference rewards had it in them, and the mean takes it out again. Dropped, it is taken out twice.")
+@mistake(
+    "You dropped the old bias.",
+    "The reference rewards had it in them, and the mean takes it out again. Dropped, it is taken out twice.",
+)
 def old_bias_dropped(weight, bias, reference):
     mean, deviation = _moments(reference)
     return weight / deviation, -mean / deviation
@@ -66,8 +70,9 @@ def multiplied(weight, bias, reference):
     return weight * deviation, (bias - mean) * deviation
 
 
-@mistake("You only shifted.",
-         "Mean 0 is half of it. The scale of a reward is what a KL coefficient is weighed against.")
+@mistake(
+    "You only shifted.", "Mean 0 is half of it. The scale of a reward is what a KL coefficient is weighed against."
+)
 def only_shifted(weight, bias, reference):
     return weight, bias - reference.mean()
 
@@ -78,9 +83,11 @@ def only_scaled(weight, bias, reference):
     return weight / deviation, bias / deviation
 
 
-@mistake("You divided by R - 1.",
-         "That estimates the variance of all samples there might be. Wanted is variance 1 on *these*; `std` takes"
-         " correction=0 for that.")
+@mistake(
+    "You divided by R - 1.",
+    "That estimates the variance of all samples there might be. Wanted is variance 1 on *these*; `std` takes"
+    " correction=0 for that.",
+)
 def corrected(weight, bias, reference):
     return weight / reference.std(), (bias - reference.mean()) / reference.std()
 
@@ -91,9 +98,10 @@ def mean_added(weight, bias, reference):
     return weight / deviation, (bias + mean) / deviation
 
 
-@mistake("You shifted the weights.",
-         "A constant that is taken from every reward is taken from the bias. A shifted weight changes which text is"
-         " better.")
+@mistake(
+    "You shifted the weights.",
+    "A constant that is taken from every reward is taken from the bias. A shifted weight changes which text is better.",
+)
 def weight_shifted(weight, bias, reference):
     mean, deviation = _moments(reference)
     return (weight - mean) / deviation, (bias - mean) / deviation
@@ -116,7 +124,15 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        bias_not_scaled, old_bias_not_scaled, old_bias_dropped, by_variance, multiplied, only_shifted, only_scaled,
-        corrected, mean_added, weight_shifted,
+        bias_not_scaled,
+        old_bias_not_scaled,
+        old_bias_dropped,
+        by_variance,
+        multiplied,
+        only_shifted,
+        only_scaled,
+        corrected,
+        mean_added,
+        weight_shifted,
     ),
-)  # fmt: skip
+)

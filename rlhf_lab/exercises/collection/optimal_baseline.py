@@ -18,13 +18,13 @@ def optimal_baseline(rewards: Tensor, scores: Tensor) -> Tensor:
 
 
 def cases():
-    yield Case("the second score is twice as long",
-               (torch.tensor([0.0, 5.0]), torch.tensor([[1.0, 0.0], [0.0, 2.0]])))
-    yield Case("three samples, two parameters",
-               (torch.tensor([1.0, 2.0, -3.0]), torch.tensor([[1.0, -1.0], [0.5, 0.5], [2.0, 1.0]])))
+    yield Case("the second score is twice as long", (torch.tensor([0.0, 5.0]), torch.tensor([[1.0, 0.0], [0.0, 2.0]])))
+    yield Case(
+        "three samples, two parameters",
+        (torch.tensor([1.0, 2.0, -3.0]), torch.tensor([[1.0, -1.0], [0.5, 0.5], [2.0, 1.0]])),
+    )
     yield Case("all scores are as long", (torch.tensor([1.0, 3.0]), torch.tensor([[1.0, 0.0], [0.0, -1.0]])))
-    yield Case("one of them teaches nothing",
-               (torch.tensor([9.0, 1.0, 2.0]), torch.tensor([[0.0], [-1.0], [3.0]])))
+    yield Case("one of them teaches nothing", (torch.tensor([9.0, 1.0, 2.0]), torch.tensor([[0.0], [-1.0], [3.0]])))
     yield Case("all rewards are the same", (torch.tensor([2.0, 2.0]), torch.tensor([[1.0, 1.0], [-1.0, 0.5]])))
 
 
@@ -33,22 +33,27 @@ def draw(generator):
     return normal(generator, samples, scale=2) + 1, normal(generator, samples, parameters)
 
 
-@mistake("That is the plain mean of the rewards.",
-         "Close, and what most people use. But a sample whose score is long brings more of the noise, so its reward"
-         " counts for more.")
+@mistake(
+    "That is the plain mean of the rewards.",
+    "Close, and what most people use. But a sample whose score is long brings more of the noise, so its reward"
+    " counts for more.",
+)
 def plain_mean(rewards, scores):
     return rewards.mean()
 
 
-@mistake("You weighed by the length, not by its square.",
-         "Variance is a mean of *squares*, so squares are the weights.")
+@mistake(
+    "You weighed by the length, not by its square.", "Variance is a mean of *squares*, so squares are the weights."
+)
 def not_squared(rewards, scores):
     lengths = scores.norm(dim=1)
     return (lengths * rewards).sum() / lengths.sum()
 
 
-@mistake("You divided by the number of samples, not by the sum of the weights.",
-         "A weighted mean is divided by its weights. If all rewards are the same, the baseline must be that reward.")
+@mistake(
+    "You divided by the number of samples, not by the sum of the weights.",
+    "A weighted mean is divided by its weights. If all rewards are the same, the baseline must be that reward.",
+)
 def not_normalised(rewards, scores):
     return ((scores**2).sum(1) * rewards).mean()
 
@@ -59,8 +64,10 @@ def squared_after_the_sum(rewards, scores):
     return (weights * rewards).sum() / weights.sum()
 
 
-@mistake("That is a baseline for each parameter.",
-         "One could use that, too, but then the gradient is no longer reward times score. One number is wanted.")
+@mistake(
+    "That is a baseline for each parameter.",
+    "One could use that, too, but then the gradient is no longer reward times score. One number is wanted.",
+)
 def one_for_each_parameter(rewards, scores):
     squares = scores**2
     return (squares * rewards[:, None]).sum(0) / squares.sum(0)
@@ -95,7 +102,12 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        plain_mean, not_squared, not_normalised, squared_after_the_sum, one_for_each_parameter,
-        inverse_weights, wrong_sign,
+        plain_mean,
+        not_squared,
+        not_normalised,
+        squared_after_the_sum,
+        one_for_each_parameter,
+        inverse_weights,
+        wrong_sign,
     ),
-)  # fmt: skip
+)

@@ -20,11 +20,14 @@ def pair_information(differences: Tensor, weight: Tensor, covariance: Tensor) ->
 
 def cases():
     yield Case("one feature", (torch.tensor([[2.0]]), torch.tensor([0.5]), torch.tensor([[3.0]])))
-    yield Case("an open question and a settled one",
-               (torch.eye(2), torch.tensor([0.0, 3.0]), torch.tensor([[1.0, 0.0], [0.0, 2.0]])))
+    yield Case(
+        "an open question and a settled one",
+        (torch.eye(2), torch.tensor([0.0, 3.0]), torch.tensor([[1.0, 0.0], [0.0, 2.0]])),
+    )
     together = torch.tensor([[2.0, 1.5], [1.5, 2.0]])
-    yield Case("features that go together",
-               (torch.tensor([[1.0, 1.0], [1.0, -1.0]]), torch.tensor([0.2, 0.1]), together))
+    yield Case(
+        "features that go together", (torch.tensor([[1.0, 1.0], [1.0, -1.0]]), torch.tensor([0.2, 0.1]), together)
+    )
     yield Case("two texts that are alike", (torch.zeros(2, 2), torch.tensor([1.0, 2.0]), torch.eye(2)))
 
 
@@ -38,29 +41,34 @@ def _spread(differences, covariance):
     return ((differences @ covariance) * differences).sum(1)
 
 
-@mistake("You left out p (1 - p).",
-         "How uncertain the model is about the pair's utility is half of it. Where the answer is as good as known (p"
-         " near 0 or 1), it says little about the weight.")
+@mistake(
+    "You left out p (1 - p).",
+    "How uncertain the model is about the pair's utility is half of it. Where the answer is as good as known (p"
+    " near 0 or 1), it says little about the weight.",
+)
 def spread_only(differences, weight, covariance):
     return _spread(differences, covariance)
 
 
-@mistake("You left out x' S x.",
-         "p near one half may also mean two texts that are alike, and to ask about those says nothing.")
+@mistake(
+    "You left out x' S x.",
+    "p near one half may also mean two texts that are alike, and to ask about those says nothing.",
+)
 def uncertainty_only(differences, weight, covariance):
     p = torch.sigmoid(differences @ weight)
     return p * (1 - p)
 
 
-@mistake("You used p in the place of p (1 - p).",
-         "A sure win would say the most. It says the least: one expected it.")
+@mistake("You used p in the place of p (1 - p).", "A sure win would say the most. It says the least: one expected it.")
 def p_only(differences, weight, covariance):
     return torch.sigmoid(differences @ weight) * _spread(differences, covariance)
 
 
-@mistake("You used the diagonal of the covariance only.",
-         "What is uncertain about two weights may go together, or against each other. x' S x has a term for every pair"
-         " of features.")
+@mistake(
+    "You used the diagonal of the covariance only.",
+    "What is uncertain about two weights may go together, or against each other. x' S x has a term for every pair"
+    " of features.",
+)
 def diagonal(differences, weight, covariance):
     p = torch.sigmoid(differences @ weight)
     return p * (1 - p) * (differences**2 @ covariance.diagonal())
@@ -72,15 +80,19 @@ def no_covariance(differences, weight, covariance):
     return p * (1 - p) * (differences**2).sum(1)
 
 
-@mistake("You took the standard deviation of the utility, not its variance.",
-         "x' S x is the variance, and what shrinks is in proportion to it.")
+@mistake(
+    "You took the standard deviation of the utility, not its variance.",
+    "x' S x is the variance, and what shrinks is in proportion to it.",
+)
 def root(differences, weight, covariance):
     p = torch.sigmoid(differences @ weight)
     return p * (1 - p) * _spread(differences, covariance).clamp(min=0).sqrt()
 
 
-@mistake("You used the inverse of the covariance.",
-         "That is the precision, what is *known*. What is uncertain is the covariance itself.")
+@mistake(
+    "You used the inverse of the covariance.",
+    "That is the precision, what is *known*. What is uncertain is the covariance itself.",
+)
 def precision(differences, weight, covariance):
     p = torch.sigmoid(differences @ weight)
     return p * (1 - p) * _spread(differences, torch.linalg.inv(covariance))
@@ -104,6 +116,12 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        spread_only, uncertainty_only, p_only, diagonal, no_covariance, root, precision,
+        spread_only,
+        uncertainty_only,
+        p_only,
+        diagonal,
+        no_covariance,
+        root,
+        precision,
     ),
-)  # fmt: skip
+)

@@ -21,12 +21,20 @@ def per_token_rewards(scores: Tensor, kl: Tensor, mask: Tensor, coefficient: flo
 
 def cases():
     yield Case("two tokens", (torch.tensor([1.0]), torch.tensor([[0.5, 2.0]]), torch.tensor([[True, True]]), 0.1))
-    yield Case("the second completion is shorter",
-               (torch.tensor([1.0, -1.0]), torch.tensor([[0.5, 2.0, -1.0], [1.0, 0.25, 9.0]]),
-                torch.tensor([[1, 1, 1], [1, 1, 0]]).bool(), 0.5))
+    yield Case(
+        "the second completion is shorter",
+        (
+            torch.tensor([1.0, -1.0]),
+            torch.tensor([[0.5, 2.0, -1.0], [1.0, 0.25, 9.0]]),
+            torch.tensor([[1, 1, 1], [1, 1, 0]]).bool(),
+            0.5,
+        ),
+    )
     yield Case("no price", (torch.tensor([2.0]), torch.tensor([[3.0, 1.0]]), torch.tensor([[True, False]]), 0.0))
-    yield Case("a NaN under the padding",
-               (torch.tensor([1.0]), torch.tensor([[0.5, torch.nan]]), torch.tensor([[True, False]]), 0.2))
+    yield Case(
+        "a NaN under the padding",
+        (torch.tensor([1.0]), torch.tensor([[0.5, torch.nan]]), torch.tensor([[True, False]]), 0.2),
+    )
 
 
 def draw(generator):
@@ -45,8 +53,10 @@ def _last(mask):
     return torch.arange(mask.shape[1]) == mask.sum(1, keepdim=True) - 1
 
 
-@mistake("You put the score into the last column.",
-         "In a shorter row that is padding, and the score is lost. Which is the last *real* token of each row?")
+@mistake(
+    "You put the score into the last column.",
+    "In a shorter row that is padding, and the score is lost. Which is the last *real* token of each row?",
+)
 def last_column(scores, kl, mask, coefficient):
     return _rewards(scores, kl, mask, coefficient, torch.arange(mask.shape[1]) == mask.shape[1] - 1)
 
@@ -56,8 +66,10 @@ def every_token(scores, kl, mask, coefficient):
     return _rewards(scores, kl, mask, coefficient, mask)
 
 
-@mistake("You spread the score over the tokens.",
-         "That is another choice. Here the text is judged when it is finished, so its last token gets it all.")
+@mistake(
+    "You spread the score over the tokens.",
+    "That is another choice. Here the text is judged when it is finished, so its last token gets it all.",
+)
 def spread(scores, kl, mask, coefficient):
     return _rewards(scores, kl, mask, coefficient, mask / mask.sum(1, keepdim=True))
 
@@ -67,8 +79,9 @@ def kl_added(scores, kl, mask, coefficient):
     return _rewards(scores, -kl, mask, coefficient, _last(mask))
 
 
-@mistake("The last token has no KL penalty in your result.",
-         "It was sampled like the others: add the score to its price.")
+@mistake(
+    "The last token has no KL penalty in your result.", "It was sampled like the others: add the score to its price."
+)
 def score_instead_of_kl(scores, kl, mask, coefficient):
     return torch.where(_last(mask), scores[:, None], (-coefficient * kl).masked_fill(~mask, 0.0))
 
@@ -109,7 +122,14 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        last_column, every_token, spread, kl_added, score_instead_of_kl, padding_priced, no_coefficient, first_token,
+        last_column,
+        every_token,
+        spread,
+        kl_added,
+        score_instead_of_kl,
+        padding_priced,
+        no_coefficient,
+        first_token,
         no_kl,
     ),
-)  # fmt: skip
+)

@@ -29,20 +29,24 @@ def draw(generator):
     return 3 * torch.rand(n, generator=generator), whole(generator, 1, 60, n)
 
 
-@mistake("A short document counts as much as a long one.",
-         "Weigh each mean loss by its tokens: perplexity is per token.")
+@mistake(
+    "A short document counts as much as a long one.", "Weigh each mean loss by its tokens: perplexity is per token."
+)
 def unweighted(mean_losses, token_counts):
     return mean_losses.mean().exp()
 
 
-@mistake("You averaged perplexities.",
-         "Average the losses first, by tokens, and take the exponential once, at the end.")
+@mistake(
+    "You averaged perplexities.", "Average the losses first, by tokens, and take the exponential once, at the end."
+)
 def mean_of_perplexities(mean_losses, token_counts):
     return (mean_losses.exp() * token_counts).sum() / token_counts.sum()
 
 
-@mistake("You averaged perplexities, and unweighted too.",
-         "Average the losses, each weighed by its tokens, and take the exponential at the end.")
+@mistake(
+    "You averaged perplexities, and unweighted too.",
+    "Average the losses, each weighed by its tokens, and take the exponential at the end.",
+)
 def unweighted_mean_of_perplexities(mean_losses, token_counts):
     return mean_losses.exp().mean()
 
@@ -57,14 +61,18 @@ def base_two(mean_losses, token_counts):
     return 2 ** no_exponential.function(mean_losses, token_counts)
 
 
-@mistake("You divided by the number of documents, not of tokens.",
-         "The total loss is in nats; nats a token come from dividing by the tokens.")
+@mistake(
+    "You divided by the number of documents, not of tokens.",
+    "The total loss is in nats; nats a token come from dividing by the tokens.",
+)
 def divided_by_documents(mean_losses, token_counts):
     return ((mean_losses * token_counts).sum() / len(mean_losses)).exp()
 
 
-@mistake("You added up the mean losses without weighing them by their tokens.",
-         "Mean times count gives the total of a document. Only totals may be added up and divided by all tokens.")
+@mistake(
+    "You added up the mean losses without weighing them by their tokens.",
+    "Mean times count gives the total of a document. Only totals may be added up and divided by all tokens.",
+)
 def sum_of_means(mean_losses, token_counts):
     return (mean_losses.sum() / token_counts.sum()).exp()
 
@@ -87,14 +95,19 @@ EXERCISE = Exercise(
     hints=(
         "Which numbers may be added up over documents? Not the means.",
         "Mean times count gives the total of a document in nats. All totals, divided by all tokens, is the loss a"
-        " token;"
-        " its exponential is what you want.",
+        " token; its exponential is what you want.",
     ),
     cases=cases,
     draw=draw,
     mistakes=(
-        unweighted, mean_of_perplexities, unweighted_mean_of_perplexities, no_exponential, base_two,
-        divided_by_documents, sum_of_means, wrong_sign,
+        unweighted,
+        mean_of_perplexities,
+        unweighted_mean_of_perplexities,
+        no_exponential,
+        base_two,
+        divided_by_documents,
+        sum_of_means,
+        wrong_sign,
     ),
     gradients=("mean_losses",),
-)  # fmt: skip
+)

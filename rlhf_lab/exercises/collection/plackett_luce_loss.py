@@ -35,49 +35,62 @@ def _choices(scores):
     return scores.flip(1).logcumsumexp(1).flip(1) - scores
 
 
-@mistake("Your ranking is upside down.",
-         "The first column is the best one: it is chosen from all. Upside down the model learns the opposite taste.")
+@mistake(
+    "Your ranking is upside down.",
+    "The first column is the best one: it is chosen from all. Upside down the model learns the opposite taste.",
+)
 def upside_down(scores):
     return _choices(scores.flip(1)).sum(1).mean()
 
 
-@mistake("You only counted who is best.",
-         "That is the first choice. The second is then chosen from those that are left, and says something too.")
+@mistake(
+    "You only counted who is best.",
+    "That is the first choice. The second is then chosen from those that are left, and says something too.",
+)
 def best_only(scores):
     return _choices(scores)[:, 0].mean()
 
 
-@mistake("You chose each from all of them.",
-         "What has its place already is no longer there to be chosen: the rivals are those below.")
+@mistake(
+    "You chose each from all of them.",
+    "What has its place already is no longer there to be chosen: the rivals are those below.",
+)
 def from_all(scores):
     return (scores.logsumexp(1, keepdim=True) - scores).sum(1).mean()
 
 
-@mistake("You left out the one that is chosen.",
-         "It is among those it is chosen from. Without it, e^score over the sum is no probability.")
+@mistake(
+    "You left out the one that is chosen.",
+    "It is among those it is chosen from. Without it, e^score over the sum is no probability.",
+)
 def without_itself(scores):
     return (scores.flip(1).logcumsumexp(1).flip(1)[:, 1:] - scores[:, :-1]).sum(1).mean()
 
 
-@mistake("You compared neighbours only.",
-         "That the first is better than the second and the second better than the third is two choices between two."
-         " Here the first is a choice among all.")
+@mistake(
+    "You compared neighbours only.",
+    "That the first is better than the second and the second better than the third is two choices between two."
+    " Here the first is a choice among all.",
+)
 def neighbours(scores):
     return -F.logsigmoid(scores[:, :-1] - scores[:, 1:]).sum(1).mean()
 
 
-@mistake("You added up all pairs, as if each had been asked by itself.",
-         "Pairs of one ranking are not independent. If A beat B and B beat C, then A against C is no new answer; this"
-         " loss would count it in full.")
+@mistake(
+    "You added up all pairs, as if each had been asked by itself.",
+    "Pairs of one ranking are not independent. If A beat B and B beat C, then A against C is no new answer; this"
+    " loss would count it in full.",
+)
 def all_pairs(scores):
     size = scores.shape[1]
     losses = [-F.logsigmoid(scores[:, i] - scores[:, j]) for i in range(size) for j in range(i + 1, size)]
     return torch.stack(losses).sum(0).mean()
 
 
-@mistake("You averaged over the places.",
-         "The probability of a ranking is a product over its choices, so their losses add up. The mean is over"
-         " rankings.")
+@mistake(
+    "You averaged over the places.",
+    "The probability of a ranking is a product over its choices, so their losses add up. The mean is over rankings.",
+)
 def mean_of_places(scores):
     return _choices(scores).mean()
 
@@ -87,10 +100,11 @@ def summed(scores):
     return _choices(scores).sum()
 
 
-@mistake("You took the logarithm of a sum of exponentials.",
-         "e^300 is infinite for float32, and its share of the sum is then 0 or nothing at all. logsumexp and"
-         " logcumsumexp"
-         " subtract the largest first.")
+@mistake(
+    "You took the logarithm of a sum of exponentials.",
+    "e^300 is infinite for float32, and its share of the sum is then 0 or nothing at all. logsumexp and logcumsumexp"
+    " subtract the largest first.",
+)
 def exponentials(scores):
     rest = scores.exp().flip(1).cumsum(1).flip(1)
     return -(scores.exp() / rest).log().sum(1).mean()
@@ -116,7 +130,15 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        upside_down, best_only, from_all, without_itself, neighbours, all_pairs, mean_of_places, summed, exponentials,
+        upside_down,
+        best_only,
+        from_all,
+        without_itself,
+        neighbours,
+        all_pairs,
+        mean_of_places,
+        summed,
+        exponentials,
     ),
     gradients=("scores",),
-)  # fmt: skip
+)

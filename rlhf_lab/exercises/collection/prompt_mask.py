@@ -20,8 +20,7 @@ def prompt_mask(prompt_lengths: Tensor, lengths: Tensor, width: int) -> Tensor:
 
 
 def cases():
-    yield Case("one document of two and two tokens, one column of padding",
-               (torch.tensor([2]), torch.tensor([4]), 5))  # fmt: skip
+    yield Case("one document of two and two tokens, one column of padding", (torch.tensor([2]), torch.tensor([4]), 5))
     yield Case("another prompt length in each row", (torch.tensor([2, 4]), torch.tensor([5, 7]), 8))
     yield Case("no padding", (torch.tensor([1, 3]), torch.tensor([4, 4]), 4))
     yield Case("a completion that is only the end token", (torch.tensor([3, 1]), torch.tensor([4, 4]), 6))
@@ -40,51 +39,63 @@ def _parts(prompt_lengths, lengths, width):
     return column < prompt_lengths[:, None], column < lengths[:, None]
 
 
-@mistake("You learn the prompt too.",
-         "The prompt is what the visitor writes. The model is to learn how to answer, not how to ask.")
+@mistake(
+    "You learn the prompt too.",
+    "The prompt is what the visitor writes. The model is to learn how to answer, not how to ask.",
+)
 def prompt_learned(prompt_lengths, lengths, width):
     is_prompt, is_real = _parts(prompt_lengths, lengths, width)
     return is_prompt | is_real
 
 
-@mistake("You learn the prompt and leave out the completion.",
-         "It is the other way round: true where the loss counts, and that is on the completion.")
+@mistake(
+    "You learn the prompt and leave out the completion.",
+    "It is the other way round: true where the loss counts, and that is on the completion.",
+)
 def only_prompt(prompt_lengths, lengths, width):
     return _parts(prompt_lengths, lengths, width)[0]
 
 
-@mistake("You learn the padding.",
-         "What stands after the end token fills up the rectangle. A model that learns it writes it.")
+@mistake(
+    "You learn the padding.",
+    "What stands after the end token fills up the rectangle. A model that learns it writes it.",
+)
 def padding_learned(prompt_lengths, lengths, width):
     return ~_parts(prompt_lengths, lengths, width)[0]
 
 
-@mistake("The end token is missing.",
-         "It is the last of the real tokens, at position lengths - 1, and must be learned. Otherwise the model never"
-         " stops.")
+@mistake(
+    "The end token is missing.",
+    "It is the last of the real tokens, at position lengths - 1, and must be learned. Otherwise the model never stops.",
+)
 def end_missing(prompt_lengths, lengths, width):
     is_prompt, is_real = _parts(prompt_lengths, lengths - 1, width)
     return ~is_prompt & is_real
 
 
-@mistake("You leave out the first token of the completion.",
-         "Columns count from 0, so a prompt of n tokens fills the columns 0 to n - 1, and column n is the first to"
-         " learn.")
+@mistake(
+    "You leave out the first token of the completion.",
+    "Columns count from 0, so a prompt of n tokens fills the columns 0 to n - 1, and column n is the first to learn.",
+)
 def first_missing(prompt_lengths, lengths, width):
     is_prompt, is_real = _parts(prompt_lengths + 1, lengths, width)
     return ~is_prompt & is_real
 
 
-@mistake("You learn the last token of the prompt.",
-         "Columns count from 0, so column n - 1 is the last of a prompt of n tokens. (The loss shifts the mask; you"
-         " need not.)")
+@mistake(
+    "You learn the last token of the prompt.",
+    "Columns count from 0, so column n - 1 is the last of a prompt of n tokens. (The loss shifts the"
+    " mask; you need not.)",
+)
 def one_too_early(prompt_lengths, lengths, width):
     is_prompt, is_real = _parts(prompt_lengths - 1, lengths, width)
     return ~is_prompt & is_real
 
 
-@mistake("You learn one token too many: the first column of the padding.",
-         "With columns counted from 0, the last real token stands at lengths - 1, not at lengths.")
+@mistake(
+    "You learn one token too many: the first column of the padding.",
+    "With columns counted from 0, the last real token stands at lengths - 1, not at lengths.",
+)
 def one_too_late(prompt_lengths, lengths, width):
     is_prompt, is_real = _parts(prompt_lengths, lengths + 1, width)
     return ~is_prompt & is_real
@@ -95,8 +106,10 @@ def inverted(prompt_lengths, lengths, width):
     return ~prompt_mask(prompt_lengths, lengths, width)
 
 
-@mistake("You took `lengths` for the length of the completion alone.",
-         "It counts the prompt, the completion and the end token together.")
+@mistake(
+    "You took `lengths` for the length of the completion alone.",
+    "It counts the prompt, the completion and the end token together.",
+)
 def length_without_prompt(prompt_lengths, lengths, width):
     return prompt_mask(prompt_lengths, prompt_lengths + lengths, width)
 
@@ -118,7 +131,14 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        prompt_learned, only_prompt, padding_learned, end_missing, first_missing, one_too_early, one_too_late, inverted,
+        prompt_learned,
+        only_prompt,
+        padding_learned,
+        end_missing,
+        first_missing,
+        one_too_early,
+        one_too_late,
+        inverted,
         length_without_prompt,
     ),
-)  # fmt: skip
+)

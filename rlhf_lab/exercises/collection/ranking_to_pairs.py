@@ -35,8 +35,10 @@ def draw(generator):
     return (tiers,)
 
 
-@mistake("You compared each tier with the next one only.",
-         "The first is better than the third as well. k names without ties make k (k - 1) / 2 pairs, not k - 1.")
+@mistake(
+    "You compared each tier with the next one only.",
+    "The first is better than the third as well. k names without ties make k (k - 1) / 2 pairs, not k - 1.",
+)
 def neighbours(ranking):
     return [(b, w) for tier, following in pairwise(ranking) for b in tier for w in following]
 
@@ -52,8 +54,10 @@ def ties_paired(ranking):
     return [(b, w) for i, b in enumerate(flat) for w in flat[i + 1 :]]
 
 
-@mistake("You have every pair in both directions.",
-         "So nothing is learned: each pair says the opposite of another. Only (better, worse).")
+@mistake(
+    "You have every pair in both directions.",
+    "So nothing is learned: each pair says the opposite of another. Only (better, worse).",
+)
 def both_ways(ranking):
     return ranking_to_pairs(ranking) + reversed_pairs.function(ranking)
 
@@ -95,8 +99,14 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        neighbours, reversed_pairs, ties_paired, both_ways, best_against_rest, one_of_each, with_itself,
+        neighbours,
+        reversed_pairs,
+        ties_paired,
+        both_ways,
+        best_against_rest,
+        one_of_each,
+        with_itself,
         best_against_worst,
     ),
     unordered=True,
-)  # fmt: skip
+)

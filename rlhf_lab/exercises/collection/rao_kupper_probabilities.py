@@ -38,14 +38,18 @@ def no_threshold(reward_a, reward_b, threshold):
     return torch.stack([a, torch.zeros_like(a), 1 - a], 1)
 
 
-@mistake("Your threshold has the wrong sign.",
-         "A difference must *exceed* it, so it makes a win less likely. As it stands, the chance of a tie is negative.")
+@mistake(
+    "Your threshold has the wrong sign.",
+    "A difference must *exceed* it, so it makes a win less likely. As it stands, the chance of a tie is negative.",
+)
 def threshold_added(reward_a, reward_b, threshold):
     return rao_kupper_probabilities(reward_a, reward_b, -threshold)
 
 
-@mistake("Only A has to get over your threshold.",
-         "B must be felt to be better by as much, before B is called better. Otherwise who stands first loses ties.")
+@mistake(
+    "Only A has to get over your threshold.",
+    "B must be felt to be better by as much, before B is called better. Otherwise who stands first loses ties.",
+)
 def one_sided(reward_a, reward_b, threshold):
     a, b = torch.sigmoid(reward_a - reward_b - threshold), torch.sigmoid(reward_b - reward_a)
     return torch.stack([a, 1 - a - b, b], 1)
@@ -61,23 +65,28 @@ def tie_last(reward_a, reward_b, threshold):
     return rao_kupper_probabilities(reward_a, reward_b, threshold)[:, [0, 2, 1]]
 
 
-@mistake("You gave B all that A leaves.",
-         "1 - P(A is better) is a tie *or* B. B, too, must be felt to be better by more than the threshold.")
+@mistake(
+    "You gave B all that A leaves.",
+    "1 - P(A is better) is a tie *or* B. B, too, must be felt to be better by more than the threshold.",
+)
 def rest_is_b(reward_a, reward_b, threshold):
     a = torch.sigmoid(reward_a - reward_b - threshold)
     return torch.stack([a, torch.zeros_like(a), 1 - a], 1)
 
 
-@mistake("You gave each answer a score and took a softmax.",
-         "That is Davidson's family of models (1970): a tie competes with A and B. Here it is what is too small to be"
-         " felt.")
+@mistake(
+    "You gave each answer a score and took a softmax.",
+    "That is Davidson's family of models (1970): a tie competes with A and B. Here it is what is too small to be felt.",
+)
 def softmax_of_three(reward_a, reward_b, threshold):
     half = (reward_a - reward_b) / 2
     return torch.stack([half, threshold.expand_as(half), -half], 1).softmax(1)
 
 
-@mistake("You divided the threshold between A and B.",
-         "A wins where the difference exceeds the whole threshold; so does B. The zone of ties is twice as wide.")
+@mistake(
+    "You divided the threshold between A and B.",
+    "A wins where the difference exceeds the whole threshold; so does B. The zone of ties is twice as wide.",
+)
 def halved(reward_a, reward_b, threshold):
     return rao_kupper_probabilities(reward_a, reward_b, threshold / 2)
 
@@ -102,7 +111,14 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        no_threshold, threshold_added, one_sided, swapped, tie_last, rest_is_b, softmax_of_three, halved,
+        no_threshold,
+        threshold_added,
+        one_sided,
+        swapped,
+        tie_last,
+        rest_is_b,
+        softmax_of_three,
+        halved,
     ),
     gradients=("reward_a", "reward_b"),
-)  # fmt: skip
+)

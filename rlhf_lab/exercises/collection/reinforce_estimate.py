@@ -21,12 +21,16 @@ def reinforce_estimate(logits: Tensor, actions: Tensor, rewards: Tensor) -> Tens
 
 def cases():
     yield Case("one pull", (torch.tensor([0.0, 0.0]), torch.tensor([0]), torch.tensor([1.0])))
-    yield Case("two pulls of three arms",
-               (torch.tensor([1.0, 0.0, -1.0]), torch.tensor([2, 0]), torch.tensor([3.0, 1.0])))
-    yield Case("the same arm again and again",
-               (torch.tensor([0.5, 0.0]), torch.tensor([1, 1, 1]), torch.tensor([1.0, -2.0, 4.0])))
-    yield Case("an arm of little probability",
-               (torch.tensor([3.0, 0.0, 0.0]), torch.tensor([0, 2]), torch.tensor([1.0, 1.0])))
+    yield Case(
+        "two pulls of three arms", (torch.tensor([1.0, 0.0, -1.0]), torch.tensor([2, 0]), torch.tensor([3.0, 1.0]))
+    )
+    yield Case(
+        "the same arm again and again",
+        (torch.tensor([0.5, 0.0]), torch.tensor([1, 1, 1]), torch.tensor([1.0, -2.0, 4.0])),
+    )
+    yield Case(
+        "an arm of little probability", (torch.tensor([3.0, 0.0, 0.0]), torch.tensor([0, 2]), torch.tensor([1.0, 1.0]))
+    )
     yield Case("nothing was paid", (torch.tensor([1.0, 0.0]), torch.tensor([0, 1]), torch.tensor([0.0, 0.0])))
 
 
@@ -39,9 +43,11 @@ def _pulled(logits, actions):
     return torch.nn.functional.one_hot(actions, len(logits)).to(logits.dtype)
 
 
-@mistake("You raised the arm that was pulled, and did not lower the others.",
-         "The gradient of log softmax is one-hot *minus the probabilities*: whatever was pulled, the log-probabilities"
-         " of the arms must share what there is.")
+@mistake(
+    "You raised the arm that was pulled, and did not lower the others.",
+    "The gradient of log softmax is one-hot *minus the probabilities*: whatever was pulled, the log-probabilities"
+    " of the arms must share what there is.",
+)
 def only_one_hot(logits, actions, rewards):
     return (rewards[:, None] * _pulled(logits, actions)).mean(0)
 
@@ -51,41 +57,52 @@ def summed(logits, actions, rewards):
     return (rewards[:, None] * (_pulled(logits, actions) - torch.softmax(logits, 0))).sum(0)
 
 
-@mistake("The sign is wrong.",
-         "An arm that pays must go up. It is one-hot less probabilities, not the other way round.")
+@mistake(
+    "The sign is wrong.", "An arm that pays must go up. It is one-hot less probabilities, not the other way round."
+)
 def wrong_sign(logits, actions, rewards):
     return (rewards[:, None] * (torch.softmax(logits, 0) - _pulled(logits, actions))).mean(0)
 
 
-@mistake("You differentiated the probability, not its logarithm.",
-         "The factor pi(action) is already there: by sampling, a likely arm comes more often. With it in the sum as"
-         " well, likely arms count twice.")
+@mistake(
+    "You differentiated the probability, not its logarithm.",
+    "The factor pi(action) is already there: by sampling, a likely arm comes more often. With it in the sum as"
+    " well, likely arms count twice.",
+)
 def no_logarithm(logits, actions, rewards):
     policy = torch.softmax(logits, 0)
     return (rewards[:, None] * policy[actions][:, None] * (_pulled(logits, actions) - policy)).mean(0)
 
 
-@mistake("You divided by the probability of the action.",
-         "grad log pi = grad pi / pi holds that division already: one-hot less probabilities is its result.")
+@mistake(
+    "You divided by the probability of the action.",
+    "grad log pi = grad pi / pi holds that division already: one-hot less probabilities is its result.",
+)
 def divided_by_probability(logits, actions, rewards):
     policy = torch.softmax(logits, 0)
     return (rewards[:, None] / policy[actions][:, None] * (_pulled(logits, actions) - policy)).mean(0)
 
 
-@mistake("You left out the rewards.",
-         "Without them the mean of the scores is zero, but for chance: there is nothing to learn in it.")
+@mistake(
+    "You left out the rewards.",
+    "Without them the mean of the scores is zero, but for chance: there is nothing to learn in it.",
+)
 def no_rewards(logits, actions, rewards):
     return (_pulled(logits, actions) - torch.softmax(logits, 0)).mean(0)
 
 
-@mistake("You multiplied the mean reward by the mean score.",
-         "Each pull's reward belongs to its own score. What is learned is how the two go *together*.")
+@mistake(
+    "You multiplied the mean reward by the mean score.",
+    "Each pull's reward belongs to its own score. What is learned is how the two go *together*.",
+)
 def means_multiplied(logits, actions, rewards):
     return rewards.mean() * (_pulled(logits, actions) - torch.softmax(logits, 0)).mean(0)
 
 
-@mistake("You subtracted a baseline.",
-         "A good idea, and the next section's. Here the plain estimate is wanted, as a yardstick.")
+@mistake(
+    "You subtracted a baseline.",
+    "A good idea, and the next section's. Here the plain estimate is wanted, as a yardstick.",
+)
 def with_baseline(logits, actions, rewards):
     centred = rewards - rewards.mean()
     return (centred[:, None] * (_pulled(logits, actions) - torch.softmax(logits, 0))).mean(0)
@@ -110,7 +127,13 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        only_one_hot, summed, wrong_sign, no_logarithm, divided_by_probability, no_rewards, means_multiplied,
+        only_one_hot,
+        summed,
+        wrong_sign,
+        no_logarithm,
+        divided_by_probability,
+        no_rewards,
+        means_multiplied,
         with_baseline,
     ),
-)  # fmt: skip
+)

@@ -19,16 +19,26 @@ def reinforce_with_baseline(log_probs: Tensor, mask: Tensor, rewards: Tensor, ba
 
 
 def cases():
-    yield Case("one completion, better than expected",
-               (torch.tensor([[-1.0, -2.0]]), torch.tensor([[True, True]]), torch.tensor([3.0]), torch.tensor([1.0])))
-    yield Case("the second completion has one token",
-               (torch.tensor([[-1.0, -2.0], [-0.5, -9.0]]), torch.tensor([[True, True], [True, False]]),
-                torch.tensor([1.0, 0.0]), torch.tensor([0.25, 0.5])))
-    yield Case("just as expected",
-               (torch.tensor([[-1.0]]), torch.tensor([[True]]), torch.tensor([2.0]), torch.tensor([2.0])))
-    yield Case("under the padding stands -inf",
-               (torch.tensor([[-1.0, -torch.inf]]), torch.tensor([[True, False]]), torch.tensor([1.0]),
-                torch.tensor([-1.0])))
+    yield Case(
+        "one completion, better than expected",
+        (torch.tensor([[-1.0, -2.0]]), torch.tensor([[True, True]]), torch.tensor([3.0]), torch.tensor([1.0])),
+    )
+    yield Case(
+        "the second completion has one token",
+        (
+            torch.tensor([[-1.0, -2.0], [-0.5, -9.0]]),
+            torch.tensor([[True, True], [True, False]]),
+            torch.tensor([1.0, 0.0]),
+            torch.tensor([0.25, 0.5]),
+        ),
+    )
+    yield Case(
+        "just as expected", (torch.tensor([[-1.0]]), torch.tensor([[True]]), torch.tensor([2.0]), torch.tensor([2.0]))
+    )
+    yield Case(
+        "under the padding stands -inf",
+        (torch.tensor([[-1.0, -torch.inf]]), torch.tensor([[True, False]]), torch.tensor([1.0]), torch.tensor([-1.0])),
+    )
 
 
 def draw(generator):
@@ -42,15 +52,19 @@ def _completions(log_probs, mask):
     return log_probs.masked_fill(~mask, 0.0).sum(1)
 
 
-@mistake("The sign is wrong.",
-         "An optimiser goes down. To make what is better than expected *more* likely, the loss is minus the product of"
-         " the log-probability and (reward - baseline).")
+@mistake(
+    "The sign is wrong.",
+    "An optimiser goes down. To make what is better than expected *more* likely, the loss is minus the product of"
+    " the log-probability and (reward - baseline).",
+)
 def wrong_sign(log_probs, mask, rewards, baseline):
     return ((rewards - baseline).detach() * _completions(log_probs, mask)).mean()
 
 
-@mistake("You left out the baseline.",
-         "Without it the gradient is right on average, but noisy: everything with a positive reward is pushed up.")
+@mistake(
+    "You left out the baseline.",
+    "Without it the gradient is right on average, but noisy: everything with a positive reward is pushed up.",
+)
 def no_baseline(log_probs, mask, rewards, baseline):
     return -(rewards * _completions(log_probs, mask)).mean()
 
@@ -60,8 +74,10 @@ def baseline_added(log_probs, mask, rewards, baseline):
     return -((rewards + baseline).detach() * _completions(log_probs, mask)).mean()
 
 
-@mistake("A gradient flows into the baseline.",
-         "The baseline's network would learn to be as wrong as possible wherever that lowers this loss. Detach it.")
+@mistake(
+    "A gradient flows into the baseline.",
+    "The baseline's network would learn to be as wrong as possible wherever that lowers this loss. Detach it.",
+)
 def baseline_not_detached(log_probs, mask, rewards, baseline):
     return -((rewards - baseline) * _completions(log_probs, mask)).mean()
 
@@ -71,9 +87,11 @@ def padding_counted(log_probs, mask, rewards, baseline):
     return -((rewards - baseline).detach() * log_probs.sum(1)).mean()
 
 
-@mistake("You averaged over the tokens of a completion.",
-         "The log-probability of a completion is the sum over its tokens. A mean would make each token of a long text"
-         " count less.")
+@mistake(
+    "You averaged over the tokens of a completion.",
+    "The log-probability of a completion is the sum over its tokens. A mean would make each token of a long text"
+    " count less.",
+)
 def mean_over_tokens(log_probs, mask, rewards, baseline):
     return -((rewards - baseline).detach() * _completions(log_probs, mask) / mask.sum(1)).mean()
 
@@ -83,9 +101,10 @@ def summed(log_probs, mask, rewards, baseline):
     return -((rewards - baseline).detach() * _completions(log_probs, mask)).sum()
 
 
-@mistake("You used probabilities instead of their logarithms.",
-         "The gradient of p, under samples from p, is not the policy gradient: the grad-log trick brings the"
-         " logarithm in.")
+@mistake(
+    "You used probabilities instead of their logarithms.",
+    "The gradient of p, under samples from p, is not the policy gradient: the grad-log trick brings the logarithm in.",
+)
 def no_logarithm(log_probs, mask, rewards, baseline):
     return -((rewards - baseline).detach() * _completions(log_probs, mask).exp()).mean()
 
@@ -104,14 +123,19 @@ EXERCISE = Exercise(
         "The log-probability of a completion is the sum over its real tokens. It is multiplied by how much better the"
         " completion was than expected.",
         "`(rewards - baseline).detach()` is a fixed weight. `masked_fill(~mask, 0.0)` takes the padding out, also"
-        " where it"
-        " is infinite. And the optimiser goes *down*.",
+        " where it is infinite. And the optimiser goes *down*.",
     ),
     cases=cases,
     draw=draw,
     mistakes=(
-        wrong_sign, no_baseline, baseline_added, baseline_not_detached, padding_counted, mean_over_tokens, summed,
+        wrong_sign,
+        no_baseline,
+        baseline_added,
+        baseline_not_detached,
+        padding_counted,
+        mean_over_tokens,
+        summed,
         no_logarithm,
     ),
     gradients=("log_probs", "baseline"),
-)  # fmt: skip
+)

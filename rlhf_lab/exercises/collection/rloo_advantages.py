@@ -29,15 +29,18 @@ def draw(generator):
     return (normal(generator, size(generator, 2, 4), size(generator, 3, 6), scale=2) + 1,)
 
 
-@mistake("Your baseline contains the sample itself.",
-         "Then a good sample raises its own bar, and every advantage is too small by the factor (K - 1) / K. Leave"
-         " it out.")
+@mistake(
+    "Your baseline contains the sample itself.",
+    "Then a good sample raises its own bar, and every advantage is too small by the factor (K - 1) / K. Leave it out.",
+)
 def own_included(rewards):
     return rewards - rewards.mean(1, keepdim=True)
 
 
-@mistake("You averaged over all prompts.",
-         "An easy prompt has high rewards throughout. Compare with the other completions of the *same* prompt.")
+@mistake(
+    "You averaged over all prompts.",
+    "An easy prompt has high rewards throughout. Compare with the other completions of the *same* prompt.",
+)
 def over_the_batch(rewards):
     return rewards - (rewards.sum() - rewards) / (rewards.numel() - 1)
 
@@ -91,13 +94,20 @@ EXERCISE = Exercise(
     minutes=5,
     hints=(
         "The sum of the others is the sum of all, less oneself. How many are they?",
-        "`rewards.sum(1, keepdim=True)` is `(P, 1)` and may be subtracted from: the others' sum, for all samples at"
-        " once.",
+        "`rewards.sum(1, keepdim=True)` is `(P, 1)` and may be subtracted from: the others' sum, for all"
+        " samples at once.",
     ),
     cases=cases,
     draw=draw,
     mistakes=(
-        own_included, over_the_batch, down_the_prompts, wrong_sign, divided_by_k, own_in_sum, divided_by_std,
-        only_baseline, best_of_others,
+        own_included,
+        over_the_batch,
+        down_the_prompts,
+        wrong_sign,
+        divided_by_k,
+        own_in_sum,
+        divided_by_std,
+        only_baseline,
+        best_of_others,
     ),
-)  # fmt: skip
+)

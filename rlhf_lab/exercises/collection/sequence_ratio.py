@@ -28,8 +28,10 @@ def cases():
     yield _case("one token has become twice as likely", [[2.0, 1.0]], [[1, 1]])
     yield _case("one up, one down", [[2.0, 0.5]], [[1, 1]])
     yield _case("a short one and a long one", [[1.5, 9.0, 9.0], [0.5, 1.5, 1.25]], [[1, 0, 0], [1, 1, 1]])
-    yield Case("tokens of very different probability",
-               (torch.tensor([[-0.1, -6.0, -2.0]]), torch.tensor([[-0.2, -5.0, -2.5]]), torch.ones(1, 3).bool()))
+    yield Case(
+        "tokens of very different probability",
+        (torch.tensor([[-0.1, -6.0, -2.0]]), torch.tensor([[-0.2, -5.0, -2.5]]), torch.ones(1, 3).bool()),
+    )
 
 
 def draw(generator):
@@ -44,15 +46,19 @@ def _log_ratio(log_probs, old_log_probs, mask):
     return (log_probs - old_log_probs).masked_fill(~mask, 0.0)
 
 
-@mistake("You multiplied the ratios without taking the root.",
-         "That is the true ratio of the two probabilities, and over thirty tokens it is anything from 0 to 1000. GSPO"
-         " divides its logarithm by the length.")
+@mistake(
+    "You multiplied the ratios without taking the root.",
+    "That is the true ratio of the two probabilities, and over thirty tokens it is anything from 0 to 1000. GSPO"
+    " divides its logarithm by the length.",
+)
 def product(log_probs, old_log_probs, mask):
     return _log_ratio(log_probs, old_log_probs, mask).sum(1).exp()
 
 
-@mistake("You took the arithmetic mean of the ratios.",
-         "Twice and half should cancel: take the mean of the *logarithms*, then the exponential.")
+@mistake(
+    "You took the arithmetic mean of the ratios.",
+    "Twice and half should cancel: take the mean of the *logarithms*, then the exponential.",
+)
 def arithmetic(log_probs, old_log_probs, mask):
     return (_log_ratio(log_probs, old_log_probs, mask).exp() * mask).sum(1) / mask.sum(1)
 
@@ -82,8 +88,10 @@ def of_the_batch(log_probs, old_log_probs, mask):
     return (_log_ratio(log_probs, old_log_probs, mask).sum() / mask.sum()).exp().expand(len(mask))
 
 
-@mistake("You took the ratio of the summed probabilities.",
-         "The probability of a text is a product over its tokens: its logarithm is a sum of logarithms.")
+@mistake(
+    "You took the ratio of the summed probabilities.",
+    "The probability of a text is a product over its tokens: its logarithm is a sum of logarithms.",
+)
 def of_sums(log_probs, old_log_probs, mask):
     new, old = ((x.masked_fill(~mask, 0.0).exp() * mask).sum(1) for x in (log_probs, old_log_probs))
     return new / old
@@ -112,8 +120,15 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        product, arithmetic, padding_summed, divided_by_width, no_exponential, inverted, of_the_batch, of_sums,
+        product,
+        arithmetic,
+        padding_summed,
+        divided_by_width,
+        no_exponential,
+        inverted,
+        of_the_batch,
+        of_sums,
         by_token,
     ),
     gradients=("log_probs",),
-)  # fmt: skip
+)

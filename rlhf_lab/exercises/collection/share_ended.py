@@ -21,18 +21,31 @@ END = 1
 
 
 def cases():
-    yield Case("one ended, one was cut off; its padding is the end token, too",
-               (torch.tensor([[5, END, 0], [7, 8, END]]), torch.tensor([[1, 1, 0], [1, 1, 0]]).bool(), END))
-    yield Case("three ended, in other places",
-               (torch.tensor([[5, 6, END], [END, 9, 9], [4, END, 9], [7, 8, 2]]),
-                torch.tensor([[1, 1, 1], [1, 0, 0], [1, 1, 0], [1, 1, 1]]).bool(), END))  # fmt: skip
-    yield Case("padded with the end token",
-               (torch.tensor([[5, END, END, END], [7, 8, END, END], [7, 8, 9, 4]]),
-                torch.tensor([[1, 1, 0, 0], [1, 1, 0, 0], [1, 1, 1, 1]]).bool(), END))  # fmt: skip
+    yield Case(
+        "one ended, one was cut off; its padding is the end token, too",
+        (torch.tensor([[5, END, 0], [7, 8, END]]), torch.tensor([[1, 1, 0], [1, 1, 0]]).bool(), END),
+    )
+    yield Case(
+        "three ended, in other places",
+        (
+            torch.tensor([[5, 6, END], [END, 9, 9], [4, END, 9], [7, 8, 2]]),
+            torch.tensor([[1, 1, 1], [1, 0, 0], [1, 1, 0], [1, 1, 1]]).bool(),
+            END,
+        ),
+    )
+    yield Case(
+        "padded with the end token",
+        (
+            torch.tensor([[5, END, END, END], [7, 8, END, END], [7, 8, 9, 4]]),
+            torch.tensor([[1, 1, 0, 0], [1, 1, 0, 0], [1, 1, 1, 1]]).bool(),
+            END,
+        ),
+    )
     yield Case("nobody ended", (torch.tensor([[5, 6]]), torch.tensor([[True, True]]), END))
     yield Case("another end token", (torch.tensor([[5, 6], [1, 5]]), torch.tensor([[True, True], [True, True]]), 6))
-    yield Case("an end token that is 0",
-               (torch.tensor([[5, 0], [5, 1]]), torch.tensor([[True, True], [True, True]]), 0))
+    yield Case(
+        "an end token that is 0", (torch.tensor([[5, 0], [5, 1]]), torch.tensor([[True, True], [True, True]]), 0)
+    )
 
 
 def draw(generator):
@@ -43,10 +56,11 @@ def draw(generator):
     return torch.where(mask, ids, END if size(generator, 0, 1) else 0), mask, END
 
 
-@mistake("You counted padding as an end.",
-         "Where the padding has the same id as the end token, every padded row would seem to have ended. Look only"
-         " where"
-         " the mask is true.")
+@mistake(
+    "You counted padding as an end.",
+    "Where the padding has the same id as the end token, every padded row would seem to have ended. Look only where"
+    " the mask is true.",
+)
 def padding_counted(completion_ids, completion_mask, end_id):
     return (completion_ids == end_id).any(1).float().mean()
 
@@ -66,14 +80,16 @@ def counted(completion_ids, completion_mask, end_id):
     return ((completion_ids == end_id) & completion_mask).any(1).sum().float()
 
 
-@mistake("That is the share of tokens that are end tokens, among all columns.",
-         "It is rows that end: `any` over a row.")
+@mistake(
+    "That is the share of tokens that are end tokens, among all columns.", "It is rows that end: `any` over a row."
+)
 def share_of_columns(completion_ids, completion_mask, end_id):
     return ((completion_ids == end_id) & completion_mask).float().mean()
 
 
-@mistake("That is the share of end tokens among the real tokens.",
-         "It is rows that end: `any` over a row, then the mean.")
+@mistake(
+    "That is the share of end tokens among the real tokens.", "It is rows that end: `any` over a row, then the mean."
+)
 def share_of_tokens(completion_ids, completion_mask, end_id):
     return ((completion_ids == end_id) & completion_mask).sum() / completion_mask.sum()
 
@@ -83,9 +99,11 @@ def share_cut_off(completion_ids, completion_mask, end_id):
     return 1 - share_ended(completion_ids, completion_mask, end_id)
 
 
-@mistake("You took every row with padding for one that ended.",
-         "A row may be shorter than the batch and still have been cut off; and a row that fills all columns may end in"
-         " the last.")
+@mistake(
+    "You took every row with padding for one that ended.",
+    "A row may be shorter than the batch and still have been cut off; and a row that fills all columns"
+    " may end in the last.",
+)
 def padded_means_ended(completion_ids, completion_mask, end_id):
     return (~completion_mask).any(1).float().mean()
 
@@ -108,7 +126,13 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        padding_counted, last_column, last_real_column, counted, share_of_columns, share_of_tokens, share_cut_off,
+        padding_counted,
+        last_column,
+        last_real_column,
+        counted,
+        share_of_columns,
+        share_of_tokens,
+        share_cut_off,
         padded_means_ended,
     ),
-)  # fmt: skip
+)

@@ -43,65 +43,85 @@ def _losses(logits, ids):
     return -logits.log_softmax(-1).gather(-1, ids[..., None]).squeeze(-1)
 
 
-@mistake("You score the guess at position t against token t, which it has just read.",
-         "Nothing is shifted. The logits at position t are about token t + 1: compare logits[:, :-1] with ids[:, 1:].")
+@mistake(
+    "You score the guess at position t against token t, which it has just read.",
+    "Nothing is shifted. The logits at position t are about token t + 1: compare logits[:, :-1] with ids[:, 1:].",
+)
 def not_shifted(logits, ids, mask):
     return _losses(logits, ids)[mask].mean()
 
 
-@mistake("You shifted the wrong way round.",
-         "The guess at position t is about token t + 1: the guesses lose their last position, the tokens their first.")
+@mistake(
+    "You shifted the wrong way round.",
+    "The guess at position t is about token t + 1: the guesses lose their last position, the tokens their first.",
+)
 def shifted_backwards(logits, ids, mask):
     return _losses(logits[:, 1:], ids[:, :-1])[mask[:, 1:]].mean()
 
 
-@mistake("You shifted the tokens, but not their mask.",
-         "The mask says which *tokens* count, so it is shifted with them: mask[:, 1:].")
+@mistake(
+    "You shifted the tokens, but not their mask.",
+    "The mask says which *tokens* count, so it is shifted with them: mask[:, 1:].",
+)
 def mask_not_shifted(logits, ids, mask):
     return _losses(logits[:, :-1], ids[:, 1:])[mask[:, :-1]].mean()
 
 
-@mistake("You counted the tokens that are masked out.",
-         "Padding and prompt are not to be learned: leave out what the mask calls false, in the sum and in the count.")
+@mistake(
+    "You counted the tokens that are masked out.",
+    "Padding and prompt are not to be learned: leave out what the mask calls false, in the sum and in the count.",
+)
 def mask_ignored(logits, ids, mask):
     return _losses(logits[:, :-1], ids[:, 1:]).mean()
 
 
-@mistake("You left masked tokens out of the sum, but divided by all positions.",
-         "The mean is over the tokens that count: divide by mask[:, 1:].sum().")
+@mistake(
+    "You left masked tokens out of the sum, but divided by all positions.",
+    "The mean is over the tokens that count: divide by mask[:, 1:].sum().",
+)
 def divided_by_all(logits, ids, mask):
     return (_losses(logits[:, :-1], ids[:, 1:]) * mask[:, 1:]).mean()
 
 
-@mistake("You divided by one token too many a row: the first is never guessed.",
-         "There are L - 1 guesses in a row of L tokens. Count the mask after shifting it: mask[:, 1:].sum().")
+@mistake(
+    "You divided by one token too many a row: the first is never guessed.",
+    "There are L - 1 guesses in a row of L tokens. Count the mask after shifting it: mask[:, 1:].sum().",
+)
 def divided_by_unshifted_mask(logits, ids, mask):
     return (_losses(logits[:, :-1], ids[:, 1:]) * mask[:, 1:]).sum() / mask.sum()
 
 
-@mistake("That is the sum. Divide by the number of tokens that count.",
-         "A sum grows with the batch, and so would the step of the optimiser. Nats *a token* is a mean.")
+@mistake(
+    "That is the sum. Divide by the number of tokens that count.",
+    "A sum grows with the batch, and so would the step of the optimiser. Nats *a token* is a mean.",
+)
 def summed(logits, ids, mask):
     return _losses(logits[:, :-1], ids[:, 1:])[mask[:, 1:]].sum()
 
 
-@mistake("You averaged each row first, and then the rows.",
-         "So the tokens of a short row count more than those of a long one. Take one mean over all tokens that count.")
+@mistake(
+    "You averaged each row first, and then the rows.",
+    "So the tokens of a short row count more than those of a long one. Take one mean over all tokens that count.",
+)
 def mean_of_rows(logits, ids, mask):
     real = mask[:, 1:]
     rows = (_losses(logits[:, :-1], ids[:, 1:]) * real).sum(1) / real.sum(1).clamp(min=1)
     return rows[real.any(1)].mean()
 
 
-@mistake("The sign is wrong.",
-         "log p is never above zero, so the loss, -log p, is never below. Going down this one would unlearn the text.")
+@mistake(
+    "The sign is wrong.",
+    "log p is never above zero, so the loss, -log p, is never below. Going down this one would unlearn the text.",
+)
 def wrong_sign(logits, ids, mask):
     return -shifted_cross_entropy(logits, ids, mask)
 
 
-@mistake("You took the logarithm of a softmax.",
-         "With extreme logits a probability rounds to zero, and its logarithm is minus infinity. log_softmax does both"
-         " at once, and safely.")
+@mistake(
+    "You took the logarithm of a softmax.",
+    "With extreme logits a probability rounds to zero, and its logarithm is minus infinity. log_softmax does both"
+    " at once, and safely.",
+)
 def log_of_softmax(logits, ids, mask):
     p = logits[:, :-1].softmax(-1).gather(-1, ids[:, 1:, None]).squeeze(-1)
     return -p.log()[mask[:, 1:]].mean()
@@ -126,8 +146,16 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        not_shifted, shifted_backwards, mask_not_shifted, mask_ignored, divided_by_all, divided_by_unshifted_mask,
-        summed, mean_of_rows, wrong_sign, log_of_softmax,
+        not_shifted,
+        shifted_backwards,
+        mask_not_shifted,
+        mask_ignored,
+        divided_by_all,
+        divided_by_unshifted_mask,
+        summed,
+        mean_of_rows,
+        wrong_sign,
+        log_of_softmax,
     ),
     gradients=("logits",),
-)  # fmt: skip
+)

@@ -32,28 +32,35 @@ def draw(generator):
     return normal(generator, arms), normal(generator, arms, scale=2) + 1
 
 
-@mistake("You left out what all arms pay together.",
-         "One arm can only gain probability that the others lose: softmax divides by the sum. So an arm is pushed up by"
-         " how much it pays *more than the average*, and the gradients add up to zero.")
+@mistake(
+    "You left out what all arms pay together.",
+    "One arm can only gain probability that the others lose: softmax divides by the sum. So an arm is pushed up by"
+    " how much it pays *more than the average*, and the gradients add up to zero.",
+)
 def no_average(logits, rewards):
     return torch.softmax(logits, 0) * rewards
 
 
-@mistake("You left out the probability in front.",
-         "An arm that is hardly ever pulled contributes hardly anything to J, and its logit hardly moves it.")
+@mistake(
+    "You left out the probability in front.",
+    "An arm that is hardly ever pulled contributes hardly anything to J, and its logit hardly moves it.",
+)
 def no_probability(logits, rewards):
     return rewards - (torch.softmax(logits, 0) * rewards).sum()
 
 
-@mistake("You compared with the plain mean of the rewards.",
-         "What is to be expected depends on how often each arm is pulled: weigh the rewards by the policy.")
+@mistake(
+    "You compared with the plain mean of the rewards.",
+    "What is to be expected depends on how often each arm is pulled: weigh the rewards by the policy.",
+)
 def plain_mean(logits, rewards):
     return torch.softmax(logits, 0) * (rewards - rewards.mean())
 
 
-@mistake("You took the diagonal of the Jacobian only.",
-         "p (1 - p) is how an arm's probability follows its *own* logit. But the other arms' probabilities follow it,"
-         " too.")
+@mistake(
+    "You took the diagonal of the Jacobian only.",
+    "p (1 - p) is how an arm's probability follows its *own* logit. But the other arms' probabilities follow it, too.",
+)
 def only_the_diagonal(logits, rewards):
     policy = torch.softmax(logits, 0)
     return policy * (1 - policy) * rewards
@@ -65,8 +72,10 @@ def wrong_sign(logits, rewards):
     return policy * ((policy * rewards).sum() - rewards)
 
 
-@mistake("That is the gradient by the probabilities.",
-         "J is linear in the probabilities, so there it is the rewards. But it is the logits that are turned.")
+@mistake(
+    "That is the gradient by the probabilities.",
+    "J is linear in the probabilities, so there it is the rewards. But it is the logits that are turned.",
+)
 def by_the_probabilities(logits, rewards):
     return rewards.clone()
 
@@ -100,7 +109,13 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        no_average, no_probability, plain_mean, only_the_diagonal, wrong_sign, by_the_probabilities, no_softmax,
+        no_average,
+        no_probability,
+        plain_mean,
+        only_the_diagonal,
+        wrong_sign,
+        by_the_probabilities,
+        no_softmax,
         the_expectation,
     ),
-)  # fmt: skip
+)

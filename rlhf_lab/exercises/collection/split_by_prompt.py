@@ -22,10 +22,10 @@ def split_by_prompt(prompt_ids: Tensor, shuffled: Tensor, test_share: float) -> 
 
 
 def cases():
-    yield Case("three prompts, two pairs each",
-               (torch.tensor([0, 0, 1, 1, 2, 2]), torch.tensor([1, 2, 0]), 0.3))  # fmt: skip
-    yield Case("one prompt with many pairs",
-               (torch.tensor([3, 0, 3, 1, 4, 2, 3, 0]), torch.tensor([3, 0, 4, 2, 1]), 0.25))  # fmt: skip
+    yield Case("three prompts, two pairs each", (torch.tensor([0, 0, 1, 1, 2, 2]), torch.tensor([1, 2, 0]), 0.3))
+    yield Case(
+        "one prompt with many pairs", (torch.tensor([3, 0, 3, 1, 4, 2, 3, 0]), torch.tensor([3, 0, 4, 2, 1]), 0.25)
+    )
     yield Case("one pair each", (torch.tensor([2, 0, 3, 1]), torch.tensor([2, 3, 1, 0]), 0.5))
     yield Case("two prompts", (torch.tensor([1, 0, 1]), torch.tensor([1, 0]), 0.5))
     yield Case("a large test", (torch.tensor([1, 3, 0, 2, 0, 1, 3]), torch.tensor([1, 2, 0, 3]), 0.7))
@@ -40,8 +40,10 @@ def draw(generator):
     return ids, torch.randperm(prompts, generator=generator), round((test_prompts + beside) / prompts, 2)
 
 
-@mistake("You split the pairs, not the prompts.",
-         "Then pairs of one prompt stand on both sides. Its texts resemble each other, so the test measures memory.")
+@mistake(
+    "You split the pairs, not the prompts.",
+    "Then pairs of one prompt stand on both sides. Its texts resemble each other, so the test measures memory.",
+)
 def pairs_split(prompt_ids, shuffled, test_share):
     return torch.arange(len(prompt_ids)) < round(test_share * len(prompt_ids))
 
@@ -71,27 +73,35 @@ def inverted(prompt_ids, shuffled, test_share):
     return ~split_by_prompt(prompt_ids, shuffled, test_share)
 
 
-@mistake("You did not use the shuffled order.",
-         "Prompts with small numbers were collected first, perhaps from one person or one topic. Take the first ones of"
-         " `shuffled`.")
+@mistake(
+    "You did not use the shuffled order.",
+    "Prompts with small numbers were collected first, perhaps from one person or one topic. Take the first ones of"
+    " `shuffled`.",
+)
 def not_shuffled(prompt_ids, shuffled, test_share):
     return prompt_ids < round(test_share * len(shuffled))
 
 
-@mistake("You read `shuffled` the wrong way round.",
-         "`shuffled[k]` is the prompt at place k. `shuffled[prompt_ids]` takes the prompt's number for a place.")
+@mistake(
+    "You read `shuffled` the wrong way round.",
+    "`shuffled[k]` is the prompt at place k. `shuffled[prompt_ids]` takes the prompt's number for a place.",
+)
 def read_backwards(prompt_ids, shuffled, test_share):
     return shuffled[prompt_ids] < round(test_share * len(shuffled))
 
 
-@mistake("You took numbers of prompts for rows.",
-         "`shuffled` holds prompts. Look for their numbers in `prompt_ids`, and mark every pair where they stand.")
+@mistake(
+    "You took numbers of prompts for rows.",
+    "`shuffled` holds prompts. Look for their numbers in `prompt_ids`, and mark every pair where they stand.",
+)
 def ids_as_rows(prompt_ids, shuffled, test_share):
     return torch.isin(torch.arange(len(prompt_ids)), shuffled[: round(test_share * len(shuffled))])
 
 
-@mistake("You took one pair of each test prompt only.",
-         "The others stay in the training and give the prompt away. All pairs of a prompt go together.")
+@mistake(
+    "You took one pair of each test prompt only.",
+    "The others stay in the training and give the prompt away. All pairs of a prompt go together.",
+)
 def one_of_each(prompt_ids, shuffled, test_share):
     earlier = (prompt_ids[:, None] == prompt_ids[None, :]).tril(-1).any(1)
     return split_by_prompt(prompt_ids, shuffled, test_share) & ~earlier
@@ -117,7 +127,15 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        pairs_split, share_of_pairs, last_ones, rounded_down, rounded_up, inverted, not_shuffled, read_backwards,
-        ids_as_rows, one_of_each,
+        pairs_split,
+        share_of_pairs,
+        last_ones,
+        rounded_down,
+        rounded_up,
+        inverted,
+        not_shuffled,
+        read_backwards,
+        ids_as_rows,
+        one_of_each,
     ),
-)  # fmt: skip
+)

@@ -30,8 +30,10 @@ def draw(generator):
     return normal(generator, n, scale=2) + 0.5, 0.3 + 2 * torch.rand((), generator=generator)
 
 
-@mistake("You multiplied by the temperature.",
-         "Divide: a high temperature makes differences small and a model less sure. Yours makes it surer.")
+@mistake(
+    "You multiplied by the temperature.",
+    "Divide: a high temperature makes differences small and a model less sure. Yours makes it surer.",
+)
 def multiplied(differences, temperature):
     return -F.logsigmoid(differences * temperature).mean()
 
@@ -41,16 +43,20 @@ def sign(differences, temperature):
     return F.logsigmoid(differences / temperature).mean()
 
 
-@mistake("You took the probability, not its logarithm.",
-         "1 - p hardly minds whether a wrong answer had probability 0.01 or 0.0001. The logarithm does, and that is"
-         " what keeps a model from being too sure.")
+@mistake(
+    "You took the probability, not its logarithm.",
+    "1 - p hardly minds whether a wrong answer had probability 0.01 or 0.0001. The logarithm does, and that is"
+    " what keeps a model from being too sure.",
+)
 def no_logarithm(differences, temperature):
     return 1 - torch.sigmoid(differences / temperature).mean()
 
 
-@mistake("You took sizes of differences.",
-         "Where the model is wrong, the difference of chosen less rejected is below zero, and the loss must be high."
-         " Without its sign every answer is right.")
+@mistake(
+    "You took sizes of differences.",
+    "Where the model is wrong, the difference of chosen less rejected is below zero, and the loss must be high."
+    " Without its sign every answer is right.",
+)
 def absolute(differences, temperature):
     return -F.logsigmoid(differences.abs() / temperature).mean()
 
@@ -60,21 +66,27 @@ def summed(differences, temperature):
     return -F.logsigmoid(differences / temperature).sum()
 
 
-@mistake("You divided the loss by the temperature, not the differences.",
-         "That only rescales the result: every temperature would find the same probabilities.")
+@mistake(
+    "You divided the loss by the temperature, not the differences.",
+    "That only rescales the result: every temperature would find the same probabilities.",
+)
 def loss_divided(differences, temperature):
     return -F.logsigmoid(differences).mean() / temperature
 
 
-@mistake("You cut the temperature off the graph.",
-         "With .item(), float() or .detach() nothing is learned about it. Divide by the tensor itself.")
+@mistake(
+    "You cut the temperature off the graph.",
+    "With .item(), float() or .detach() nothing is learned about it. Divide by the tensor itself.",
+)
 def cut(differences, temperature):
     return -F.logsigmoid(differences / temperature.detach()).mean()
 
 
-@mistake("You took the logarithm of a sigmoid that has become zero.",
-         "sigmoid(-800) is 0 in floating point and log(0) is minus infinity. F.logsigmoid computes both in one, and"
-         " stays finite.")
+@mistake(
+    "You took the logarithm of a sigmoid that has become zero.",
+    "sigmoid(-800) is 0 in floating point and log(0) is minus infinity. F.logsigmoid computes both in one, and"
+    " stays finite.",
+)
 def log_of_sigmoid(differences, temperature):
     return -torch.log(torch.sigmoid(differences / temperature)).mean()
 
@@ -90,15 +102,22 @@ EXERCISE = Exercise(
     difficulty=2,
     minutes=8,
     hints=(
-        "Bradley-Terry with one change: P = sigmoid(difference / temperature). How surprising is it that the chosen"
-        " text won?",
+        "Bradley-Terry with one change: P = sigmoid(difference / temperature). How surprising is it that"
+        " the chosen text won?",
         "The surprise is -log P. `F.logsigmoid` is the logarithm of the sigmoid, computed so that nothing overflows."
         " Do not turn the temperature into a float: somebody wants its gradient.",
     ),
     cases=cases,
     draw=draw,
     mistakes=(
-        multiplied, sign, no_logarithm, absolute, summed, loss_divided, cut, log_of_sigmoid,
+        multiplied,
+        sign,
+        no_logarithm,
+        absolute,
+        summed,
+        loss_divided,
+        cut,
+        log_of_sigmoid,
     ),
     gradients=("temperature",),
-)  # fmt: skip
+)

@@ -37,29 +37,37 @@ def _three(mask):
     return mask / mask.sum(1, keepdim=True) / len(mask), mask / mask.sum(), mask / len(mask)
 
 
-@mistake("GRPO's and DAPO's are the wrong way round.",
-         "DAPO's is the one where all tokens count alike. In GRPO's, all completions do.")
+@mistake(
+    "GRPO's and DAPO's are the wrong way round.",
+    "DAPO's is the one where all tokens count alike. In GRPO's, all completions do.",
+)
 def swapped(mask):
     grpo, dapo, dr_grpo = _three(mask)
     return dapo, grpo, dr_grpo
 
 
-@mistake("In GRPO's, you divided by all columns, padding included.",
-         "The mean of a completion is over its own tokens: divide by how many it has.")
+@mistake(
+    "In GRPO's, you divided by all columns, padding included.",
+    "The mean of a completion is over its own tokens: divide by how many it has.",
+)
 def padding_counted(mask):
     _, dapo, dr_grpo = _three(mask)
     return mask.float() / mask.numel(), dapo, dr_grpo
 
 
-@mistake("GRPO's lacks the mean over completions.",
-         "Each row sums to 1, so the loss is a sum over completions, and grows with the batch.")
+@mistake(
+    "GRPO's lacks the mean over completions.",
+    "Each row sums to 1, so the loss is a sum over completions, and grows with the batch.",
+)
 def grpo_not_averaged(mask):
     grpo, dapo, dr_grpo = _three(mask)
     return grpo * len(mask), dapo, dr_grpo
 
 
-@mistake("In DAPO's, you divided by all entries, padding included.",
-         "How much a token counts would depend on the longest completion. Divide by the number of real tokens.")
+@mistake(
+    "In DAPO's, you divided by all entries, padding included.",
+    "How much a token counts would depend on the longest completion. Divide by the number of real tokens.",
+)
 def all_entries(mask):
     grpo, _, dr_grpo = _three(mask)
     return grpo, mask.float() / mask.numel(), dr_grpo
@@ -71,23 +79,29 @@ def on_the_padding(mask):
     return grpo.amax(1, keepdim=True).expand_as(grpo), dapo.amax().expand_as(dapo), dr_grpo.amax().expand_as(dr_grpo)
 
 
-@mistake("Dr. GRPO's lacks the mean over completions.",
-         "Only the division by the *length* is left out. Over completions it is still a mean.")
+@mistake(
+    "Dr. GRPO's lacks the mean over completions.",
+    "Only the division by the *length* is left out. Over completions it is still a mean.",
+)
 def dr_grpo_not_averaged(mask):
     grpo, dapo, dr_grpo = _three(mask)
     return grpo, dapo, dr_grpo * len(mask)
 
 
-@mistake("You averaged over completions column by column.",
-         "A column is the third token of everybody, say. A completion is a row: dimension 1.")
+@mistake(
+    "You averaged over completions column by column.",
+    "A column is the third token of everybody, say. A completion is a row: dimension 1.",
+)
 def by_column(mask):
     _, dapo, dr_grpo = _three(mask)
     m = mask.float()
     return m / m.sum(0, keepdim=True).clamp(min=1) / m.shape[1], dapo, dr_grpo
 
 
-@mistake("Dr. GRPO's is divided by the longest length.",
-         "A constant that depends on the batch is no constant: with a longer neighbour, everybody would count less.")
+@mistake(
+    "Dr. GRPO's is divided by the longest length.",
+    "A constant that depends on the batch is no constant: with a longer neighbour, everybody would count less.",
+)
 def dr_grpo_by_width(mask):
     grpo, dapo, dr_grpo = _three(mask)
     return grpo, dapo, dr_grpo / mask.shape[1]
@@ -112,7 +126,13 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        swapped, padding_counted, grpo_not_averaged, all_entries, on_the_padding, dr_grpo_not_averaged, by_column,
+        swapped,
+        padding_counted,
+        grpo_not_averaged,
+        all_entries,
+        on_the_padding,
+        dr_grpo_not_averaged,
+        by_column,
         dr_grpo_by_width,
     ),
-)  # fmt: skip
+)

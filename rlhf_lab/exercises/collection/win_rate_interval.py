@@ -42,8 +42,10 @@ def _share(wins, ties, losses):
     return (wins + ties / 2) / (wins + ties + losses)
 
 
-@mistake("That is the plain interval, share ± z times its standard error.",
-         "Five wins of five would give 100 % to 100 %: sure after five comparisons. Wilson's interval knows better.")
+@mistake(
+    "That is the plain interval, share ± z times its standard error.",
+    "Five wins of five would give 100 % to 100 %: sure after five comparisons. Wilson's interval knows better.",
+)
 def plain(wins, ties, losses, z=1.96):
     n, share = wins + ties + losses, _share(wins, ties, losses)
     half = z * math.sqrt(share * (1 - share) / n)
@@ -68,8 +70,10 @@ def ties_lost(wins, ties, losses, z=1.96):
     return _wilson(wins / n, n, z)
 
 
-@mistake("The centre of your interval is the share itself.",
-         "Wilson's centre is drawn towards one half, by z²/(2n). Otherwise the interval leaves 0 to 1.")
+@mistake(
+    "The centre of your interval is the share itself.",
+    "Wilson's centre is drawn towards one half, by z²/(2n). Otherwise the interval leaves 0 to 1.",
+)
 def centre_not_shifted(wins, ties, losses, z=1.96):
     n, share = wins + ties + losses, _share(wins, ties, losses)
     low, high = _wilson(share, n, z)
@@ -88,8 +92,9 @@ def not_divided(wins, ties, losses, z=1.96):
     return share + z**2 / (2 * n) - half, share + z**2 / (2 * n) + half
 
 
-@mistake("You returned the centre and the half-width.",
-         "Low and high are asked for: centre less half, centre plus half.")
+@mistake(
+    "You returned the centre and the half-width.", "Low and high are asked for: centre less half, centre plus half."
+)
 def centre_and_half(wins, ties, losses, z=1.96):
     low, high = _wilson(_share(wins, ties, losses), wins + ties + losses, z)
     return (low + high) / 2, (high - low) / 2
@@ -119,7 +124,14 @@ EXERCISE = Exercise(
     cases=cases,
     draw=draw,
     mistakes=(
-        plain, ties_dropped, ties_won, ties_lost, centre_not_shifted, fixed_z, not_divided, centre_and_half,
+        plain,
+        ties_dropped,
+        ties_won,
+        ties_lost,
+        centre_not_shifted,
+        fixed_z,
+        not_divided,
+        centre_and_half,
         of_the_rival,
     ),
-)  # fmt: skip
+)

@@ -30,12 +30,21 @@ def to_battles(records: Iterable[Record], language: str = "English") -> list[dic
         left, right = (record.candidate(each) for each in record.display_order)
         asked, answer_a, answer_b = to_messages(record.prompt, left.text, right.text)
         winner = _VERDICTS.get(record.winner) or ("model_a" if record.winner == left.id else "model_b")
-        battles.append({
-            "question_id": record.item_id, "model_a": left.policy, "model_b": right.policy, "winner": winner,
-            "judge": record.rater_id, "conversation_a": asked + answer_a, "conversation_b": asked + answer_b,
-            "turn": sum(message["role"] == "user" for message in asked), "anony": True, "language": language,
-            "tstamp": datetime.fromisoformat(record.ts_utc).timestamp(),
-        })  # fmt: skip
+        battles.append(
+            {
+                "question_id": record.item_id,
+                "model_a": left.policy,
+                "model_b": right.policy,
+                "winner": winner,
+                "judge": record.rater_id,
+                "conversation_a": asked + answer_a,
+                "conversation_b": asked + answer_b,
+                "turn": sum(message["role"] == "user" for message in asked),
+                "anony": True,
+                "language": language,
+                "tstamp": datetime.fromisoformat(record.ts_utc).timestamp(),
+            }
+        )
     return battles
 
 
@@ -59,13 +68,24 @@ def from_battles(
         if winner not in verdicts:
             raise RecordError(f"{where} has a winner that is none of {list(verdicts)}: {winner!r}.")
         item = replace(item, item_id=str(battle.get("question_id") or item.item_id))
-        records.append(Record(
-            rater_id=str(battle.get("judge") or "arena"), source=source, session_id="imported", task_id=task_id,
-            kind="compare", item_id=item.item_id, prompt=prompt, candidates=item.candidates,
-            display_order=(left.id, right.id), status="submitted", value={"winner": verdicts[winner]},
-            input_method="import", uid=content_uid(task_id, json.dumps(battle, sort_keys=True, default=str)),
-            ts_utc=_time(battle.get("tstamp"), where),
-        ))  # fmt: skip
+        records.append(
+            Record(
+                rater_id=str(battle.get("judge") or "arena"),
+                source=source,
+                session_id="imported",
+                task_id=task_id,
+                kind="compare",
+                item_id=item.item_id,
+                prompt=prompt,
+                candidates=item.candidates,
+                display_order=(left.id, right.id),
+                status="submitted",
+                value={"winner": verdicts[winner]},
+                input_method="import",
+                uid=content_uid(task_id, json.dumps(battle, sort_keys=True, default=str)),
+                ts_utc=_time(battle.get("tstamp"), where),
+            )
+        )
     return records
 
 

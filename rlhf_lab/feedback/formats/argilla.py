@@ -37,16 +37,23 @@ def to_argilla(records: Iterable[Record]) -> list[dict[str, Any]]:
     for record in ratings(records):
         names = {candidate.id: f"text_{place}" for place, candidate in enumerate(record.candidates, start=1)}
         key = f"{record.task_id}/{record.kind}/{record.item_id}"
-        row = rows.setdefault(key, {
-            "id": key,
-            "fields": {"prompt": record.prompt, **{names[c.id]: c.text for c in record.candidates}},
-            "metadata": {
-                "kind": record.kind, "task_id": record.task_id, "item_id": record.item_id,
-                "is_gold": str(record.is_gold),  # metadata are words and numbers
-                "candidates": json.dumps([[candidate.id, candidate.policy] for candidate in record.candidates]),
+        row = rows.setdefault(
+            key,
+            {
+                "id": key,
+                "fields": {"prompt": record.prompt, **{names[c.id]: c.text for c in record.candidates}},
+                "metadata": {
+                    "kind": record.kind,
+                    "task_id": record.task_id,
+                    "item_id": record.item_id,
+                    "is_gold": str(record.is_gold),  # metadata are words and numbers
+                    "candidates": json.dumps([[candidate.id, candidate.policy] for candidate in record.candidates]),
+                },
+                "suggestions": {},
+                "responses": {},
+                "vectors": {},
             },
-            "suggestions": {}, "responses": {}, "vectors": {},
-        })  # fmt: skip
+        )
         for name, answer in _answers(record, names).items():
             response = {"value": answer, "user_id": user_id(record.rater_id), "status": "submitted"}
             row["responses"].setdefault(name, []).append(response)
@@ -54,8 +61,11 @@ def to_argilla(records: Iterable[Record]) -> list[dict[str, Any]]:
 
 
 def from_argilla(
-    rows: Iterable[Mapping[str, Any]], raters: Sequence[str] = (), kind: str | None = None,
-    task_id: str = "argilla", source: str = "human",
+    rows: Iterable[Mapping[str, Any]],
+    raters: Sequence[str] = (),
+    kind: str | None = None,
+    task_id: str = "argilla",
+    source: str = "human",
 ) -> list[Record]:
     """Our records of Argilla's, one for each user who answered.
 
@@ -84,13 +94,25 @@ def from_argilla(
         for user, answers in _by_user(_given(row.get("responses"))).items():
             rater = known.get(user, user)
             try:
-                records.append(Record(
-                    rater_id=rater, source=source, session_id="imported", task_id=task, kind=of_kind, item_id=item_id,
-                    prompt=prompt, candidates=candidates, display_order=tuple(c.id for c in candidates),
-                    status="submitted", value=_value(of_kind, answers, [c.id for c in candidates]),
-                    is_gold=metadata.get("is_gold") == "True", input_method="import", ts_utc=NO_TIME,
-                    uid=content_uid(task, of_kind, item_id, rater, json.dumps(answers, sort_keys=True)),
-                ))  # fmt: skip
+                records.append(
+                    Record(
+                        rater_id=rater,
+                        source=source,
+                        session_id="imported",
+                        task_id=task,
+                        kind=of_kind,
+                        item_id=item_id,
+                        prompt=prompt,
+                        candidates=candidates,
+                        display_order=tuple(c.id for c in candidates),
+                        status="submitted",
+                        value=_value(of_kind, answers, [c.id for c in candidates]),
+                        is_gold=metadata.get("is_gold") == "True",
+                        input_method="import",
+                        ts_utc=NO_TIME,
+                        uid=content_uid(task, of_kind, item_id, rater, json.dumps(answers, sort_keys=True)),
+                    )
+                )
             except (KeyError, ValueError, TypeError, IndexError) as error:
                 raise RecordError(f"{where}: user {user} gave no answer of kind {of_kind!r} ({error}).") from error
     return records

@@ -22,9 +22,17 @@ from .translation import adequacy, fluency
 from .wellformed import well_formed, well_formedness
 
 SCORERS = {
-    "tone": tone, "politeness": politeness, "specificity": specificity, "length": length, "food": food_mention,
-    "weather": weather_mention, "people": people_mention, "animals": animal_mention, "repetition": repetition,
-    "well_formedness": well_formedness, "on_topic": on_topic,
+    "tone": tone,
+    "politeness": politeness,
+    "specificity": specificity,
+    "length": length,
+    "food": food_mention,
+    "weather": weather_mention,
+    "people": people_mention,
+    "animals": animal_mention,
+    "repetition": repetition,
+    "well_formedness": well_formedness,
+    "on_topic": on_topic,
 }
 KIND_SCORERS = {
     "review": {},
@@ -33,8 +41,28 @@ KIND_SCORERS = {
     "story": {"faithfulness": faithfulness, "coverage": coverage, "brevity": brevity},
 }
 
-__all__ = ["KIND_SCORERS", "SCORERS", "adequacy", "animal_mention", "brevity", "coverage", "faithfulness",
-           "fluency",
-           "food_mention", "harmful_request", "harmlessness", "helpfulness", "length", "on_topic", "people_mention",
-           "politeness", "refusal", "repetition", "specificity", "tone", "weather_mention", "well_formed",
-           "well_formedness"]
+__all__ = [
+    "KIND_SCORERS",
+    "SCORERS",
+    "adequacy",
+    "animal_mention",
+    "brevity",
+    "coverage",
+    "faithfulness",
+    "fluency",
+    "food_mention",
+    "harmful_request",
+    "harmlessness",
+    "helpfulness",
+    "length",
+    "on_topic",
+    "people_mention",
+    "politeness",
+    "refusal",
+    "repetition",
+    "specificity",
+    "tone",
+    "weather_mention",
+    "well_formed",
+    "well_formedness",
+]

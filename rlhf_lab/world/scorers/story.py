@@ -7,8 +7,16 @@ from .. import stories
 from .style import words
 
 # How much each fact matters in a summary.
-WEIGHTS = {"hero": 3.0, "deed": 3.0, "what": 3.0, "where": 1.5, "react": 1.0, "witness": 1.0, "motive": 1.0,
-           "when": 0.5}
+WEIGHTS = {
+    "hero": 3.0,
+    "deed": 3.0,
+    "what": 3.0,
+    "where": 1.5,
+    "react": 1.0,
+    "witness": 1.0,
+    "motive": 1.0,
+    "when": 0.5,
+}
 
 
 @lru_cache(maxsize=1 << 14)

@@ -69,7 +69,7 @@ def politeness(prompt: str, completion: str) -> float:
     total = sum(lexicon.COURTESY_WORDS.get(word, 0.0) for word in found)
     for i, word in enumerate(found):
         for phrase, weight in _PHRASES.get(word, ()):
-            if found[i:i + len(phrase)] == phrase:
+            if found[i : i + len(phrase)] == phrase:
                 total += weight
     return _SMOOTHING * total / (len(found) + _SMOOTHING)
 
@@ -77,5 +77,5 @@ def politeness(prompt: str, completion: str) -> float:
 def repetition(prompt: str, completion: str) -> float:
     """Share of the three-word sequences that occurred before in the text, 0 (none) to 1."""
     found = words(completion)
-    triples = [found[i:i + 3] for i in range(len(found) - 2)]
+    triples = [found[i : i + 3] for i in range(len(found) - 2)]
     return 1 - len(set(triples)) / len(triples) if triples else 0.0

@@ -7,7 +7,7 @@ from .story import faithfulness
 from .style import words
 from .translation import adequacy
 
-_ANYWHERE = {("engine",), ("lamp",)}       # words of one kind of place that occur elsewhere in another sense
+_ANYWHERE = {("engine",), ("lamp",)}  # words of one kind of place that occur elsewhere in another sense
 
 
 def _place_phrases() -> dict:
@@ -40,7 +40,7 @@ def _review(prompt: str, completion: str) -> float:
                 strange += 1
         else:
             for phrase, kind in _PHRASES.get(found[i], ()):
-                if found[i:i + len(phrase)] == phrase:
+                if found[i : i + len(phrase)] == phrase:
                     step = len(phrase)
                     fitting, strange = fitting + (kind == place), strange + (kind != place)
                     break
@@ -66,8 +66,7 @@ def on_topic(prompt: str, completion: str) -> float:
         return faithfulness(prompt, completion) if stories.read_summary(completion.strip(" ")) else 0.5
     request, plain = conversations.read_prompt(prompt), _plain(completion)
     facts = conversations.facts_for(request)
-    if _said((request.topic,), plain) or any(_said(t, plain) for t in facts.values()) or refusal(prompt,
-                                                                                                 completion):
+    if _said((request.topic,), plain) or any(_said(t, plain) for t in facts.values()) or refusal(prompt, completion):
         return 1.0
     others = (" ".join(a) for rule in facts for a in conversations.GRAMMAR.rules[rule])
     return 0.0 if _said(others, plain) else 0.5

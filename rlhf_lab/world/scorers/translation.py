@@ -4,10 +4,15 @@ from .. import translations, wickish
 from ..wickish import WICKISH, Phrase
 
 _ENGLISH_WORDS = frozenset(
-    [w for n, (p, _) in wickish.NOUNS.items() for w in (n, p)] + [f for v, x in wickish.VERBS.items() for f in (v,
-                                                                                                                *x[:2])]
-    + list(wickish.ADJECTIVES) + list(wickish.PLACINGS) + list(wickish.NUMBERS) + " ".join(wickish.TIMES).split()
-    + "a an the my will not do does did".split() + list(wickish.NAMES))
+    [w for n, (p, _) in wickish.NOUNS.items() for w in (n, p)]
+    + [f for v, x in wickish.VERBS.items() for f in (v, *x[:2])]
+    + list(wickish.ADJECTIVES)
+    + list(wickish.PLACINGS)
+    + list(wickish.NUMBERS)
+    + " ".join(wickish.TIMES).split()
+    + "a an the my will not do does did".split()
+    + list(wickish.NAMES)
+)
 _WICKISH_WORDS = wickish.vocabulary() | frozenset(wickish.NAMES)
 
 

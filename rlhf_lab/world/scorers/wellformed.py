@@ -44,5 +44,9 @@ def well_formed(prompt: str, completion: str) -> bool:
     """Whether every sentence is good (see `well_formedness`) and there are neither too few nor too many."""
     form, fewest, most = _form(prompt)
     sentences = split_sentences(completion[1:]) if completion[:1] == " " else None
-    return (bool(sentences) and fewest <= len(sentences) <= most and len(set(sentences)) == len(sentences)
-            and all(_sentence_ok(form, s) for s in sentences))
+    return (
+        bool(sentences)
+        and fewest <= len(sentences) <= most
+        and len(set(sentences)) == len(sentences)
+        and all(_sentence_ok(form, s) for s in sentences)
+    )

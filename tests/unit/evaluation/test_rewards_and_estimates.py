@@ -169,9 +169,11 @@ def test_the_temperature_is_the_one_of_maximum_likelihood():
     for seed, true in enumerate((0.2, 1.0, 7.0)):
         differences, _ = simulated(300, true, seed)
         best = minimize_scalar(
-            lambda t, d=differences: np.logaddexp(0, -d / math.exp(t)).mean(), bounds=(-4, 4), method="bounded",
+            lambda t, d=differences: np.logaddexp(0, -d / math.exp(t)).mean(),
+            bounds=(-4, 4),
+            method="bounded",
             options={"xatol": 1e-10},
-        )  # fmt: skip
+        )
         assert fit_temperature(differences) == pytest.approx(math.exp(best.x), rel=1e-5)
 
 

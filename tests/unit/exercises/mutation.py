@@ -11,14 +11,27 @@ import textwrap
 from collections.abc import Callable, Iterator
 
 _BINARY = {
-    ast.Add: (ast.Sub, ast.Mult), ast.Sub: (ast.Add,), ast.Mult: (ast.Div, ast.Add), ast.Div: (ast.Mult,),
-    ast.Pow: (ast.Mult,), ast.BitAnd: (ast.BitOr,), ast.BitOr: (ast.BitAnd,), ast.FloorDiv: (ast.Mult,),
-    ast.MatMult: (ast.Mult,), ast.Mod: (ast.Mult,),
-}  # fmt: skip
+    ast.Add: (ast.Sub, ast.Mult),
+    ast.Sub: (ast.Add,),
+    ast.Mult: (ast.Div, ast.Add),
+    ast.Div: (ast.Mult,),
+    ast.Pow: (ast.Mult,),
+    ast.BitAnd: (ast.BitOr,),
+    ast.BitOr: (ast.BitAnd,),
+    ast.FloorDiv: (ast.Mult,),
+    ast.MatMult: (ast.Mult,),
+    ast.Mod: (ast.Mult,),
+}
 _COMPARE = {
-    ast.Lt: (ast.LtE, ast.GtE), ast.LtE: (ast.Lt, ast.Gt), ast.Gt: (ast.GtE, ast.LtE), ast.GtE: (ast.Gt, ast.Lt),
-    ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,), ast.Is: (ast.IsNot,), ast.IsNot: (ast.Is,),
-}  # fmt: skip
+    ast.Lt: (ast.LtE, ast.GtE),
+    ast.LtE: (ast.Lt, ast.Gt),
+    ast.Gt: (ast.GtE, ast.LtE),
+    ast.GtE: (ast.Gt, ast.Lt),
+    ast.Eq: (ast.NotEq,),
+    ast.NotEq: (ast.Eq,),
+    ast.Is: (ast.IsNot,),
+    ast.IsNot: (ast.Is,),
+}
 
 
 def _replacements(node: ast.AST, tensors: set[str]) -> Iterator[ast.AST]:
@@ -109,9 +122,12 @@ def _changed(tree: ast.Module, place: int, number: int) -> ast.Module | None:
     if number >= len(ways):
         return None
     parent, field, index = next(
-        (p, f, i) for p in ast.walk(tree) for f, value in ast.iter_fields(p)
-        for i, child in (enumerate(value) if isinstance(value, list) else [(None, value)]) if child is node
-    )  # fmt: skip
+        (p, f, i)
+        for p in ast.walk(tree)
+        for f, value in ast.iter_fields(p)
+        for i, child in (enumerate(value) if isinstance(value, list) else [(None, value)])
+        if child is node
+    )
     if index is None:
         setattr(parent, field, ways[number])
     else:

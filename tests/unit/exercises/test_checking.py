@@ -284,11 +284,17 @@ def forgets_one(x, y):
 def test_exercises_of_ones_own():
     """The framework does not depend on the catalogue; and a mistake that shows in few cases only is found in those."""
     exercise = Exercise(
-        reference=add, title="a sum", question="Add.", difficulty=1, minutes=1, hints=("Add.", "x + y."),
+        reference=add,
+        title="a sum",
+        question="Add.",
+        difficulty=1,
+        minutes=1,
+        hints=("Add.", "x + y."),
         cases=lambda: [Case("one", (torch.ones(2), torch.ones(2)))],
         draw=lambda g: (torch.randn(3, generator=g), torch.randn(3, generator=g)),
-        mistakes=(subtract, forgets_one), gradients=("x",),
-    )  # fmt: skip
+        mistakes=(subtract, forgets_one),
+        gradients=("x",),
+    )
     assert judge(exercise, add).state == "correct"
     assert judge(exercise, lambda x, y: y + x).state == "correct"
     assert judge(exercise, lambda x, y: -y + x).mistake == "subtract"

@@ -32,8 +32,11 @@ def answers(name, kind):
 
 def each(kind):
     """(exercise, key, function) of all answers."""
-    return [pytest.param(name, key, function, id=f"{name}-{key}") for name in names()
-            for key, function in answers(name, kind).items()]  # fmt: skip
+    return [
+        pytest.param(name, key, function, id=f"{name}-{key}")
+        for name in names()
+        for key, function in answers(name, kind).items()
+    ]
 
 
 def drawn_cases(exercise):

@@ -40,15 +40,25 @@ def test_several_writers_lose_nothing(tmp_path):
 
 def test_states():
     story = [
-        Event("hinted", "a", {"number": 1}), Event("hinted", "a", {"number": 1}), Event("attempted", "a", {}),
-        Event("solved", "a", {}), Event("hinted", "a", {"number": 2}), Event("attempted", "b", {}),
-        Event("solved", "c", {}), Event("attempted", "c", {}), Event("hinted", "d", {"number": 1}),
-        Event("answered", "00-quiz", {"right": True}), Event("of the future", "e", {}),
-    ]  # fmt: skip
+        Event("hinted", "a", {"number": 1}),
+        Event("hinted", "a", {"number": 1}),
+        Event("attempted", "a", {}),
+        Event("solved", "a", {}),
+        Event("hinted", "a", {"number": 2}),
+        Event("attempted", "b", {}),
+        Event("solved", "c", {}),
+        Event("attempted", "c", {}),
+        Event("hinted", "d", {"number": 1}),
+        Event("answered", "00-quiz", {"right": True}),
+        Event("of the future", "e", {}),
+    ]
     states = fold(story)
     assert {name: state.words for name, state in states.items()} == {
-        "a": "solved with hints", "b": "attempted", "c": "solved", "d": "attempted",
-    }  # fmt: skip
+        "a": "solved with hints",
+        "b": "attempted",
+        "c": "solved",
+        "d": "attempted",
+    }
     assert states["a"] == State(attempts=2, solved=True, hints=1) and State().words == "not attempted"
 
 
@@ -79,9 +89,14 @@ def not_json(path):
 
 @pytest.mark.parametrize(
     ("spoil", "words", "can_write"),
-    [(broken, "damaged", False), (anothers, "another program", False), (newer, "newer version", False),
-     (folder, "cannot be used", False), (not_json, "cannot be used", True)],
-)  # fmt: skip
+    [
+        (broken, "damaged", False),
+        (anothers, "another program", False),
+        (newer, "newer version", False),
+        (folder, "cannot be used", False),
+        (not_json, "cannot be used", True),
+    ],
+)
 def test_a_file_that_cannot_be_used_is_a_sentence_and_left_alone(home, spoil, words, can_write):
     path = home / "progress.sqlite"
     spoil(path)

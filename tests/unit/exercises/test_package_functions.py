@@ -47,10 +47,18 @@ def pairs_of_ranking(ranking):
     """The pairs that the package makes of a ranking in a record."""
     names = tuple(name for tier in ranking for name in tier)
     record = Record(
-        rater_id="r", source="human", session_id="s", task_id="t", kind="rank", item_id="1", prompt="Prompt:",
-        candidates=tuple(Candidate(id=name, text=f"text {name}") for name in names), display_order=names,
-        status="submitted", value=ranking,
-    )  # fmt: skip
+        rater_id="r",
+        source="human",
+        session_id="s",
+        task_id="t",
+        kind="rank",
+        item_id="1",
+        prompt="Prompt:",
+        candidates=tuple(Candidate(id=name, text=f"text {name}") for name in names),
+        display_order=names,
+        status="submitted",
+        value=ranking,
+    )
     return [(p.chosen.removeprefix("text "), p.rejected.removeprefix("text ")) for p in preference_pairs([record])]
 
 
@@ -114,9 +122,9 @@ PACKAGE = {
     "kl_estimators": lambda p, q: (advantages.kl_k1(p, q), advantages.kl_k2(p, q), advantages.kl_k3(p, q)),
     "exact_kl": enumerable.exact_kl,
     "closed_form_policy": enumerable.closed_form_policy,
-    "adaptive_kl_step": lambda coefficient, kl, target, samples, horizon, clip: (
-        advantages.AdaptiveKL(target, horizon, clip).next(coefficient, kl, samples)
-    ),
+    "adaptive_kl_step": lambda coefficient, kl, target, samples, horizon, clip: advantages.AdaptiveKL(
+        target, horizon, clip
+    ).next(coefficient, kl, samples),
     "per_token_rewards": advantages.token_rewards,
     "gae": advantages.gae,
     "masked_whitening": advantages.whiten,

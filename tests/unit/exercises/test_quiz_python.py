@@ -26,8 +26,9 @@ def test_picks_are_kept():
     pick(quiz, 1)
     details = [event.detail for event in ProgressStore().events()]
     assert details == [
-        {"first": True, "option": "It rises", "right": False}, {"first": False, "option": "It falls", "right": True},
-    ]  # fmt: skip
+        {"first": True, "option": "It rises", "right": False},
+        {"first": False, "option": "It falls", "right": True},
+    ]
     assert quiz._tried == [0, 1]
 
 

@@ -14,12 +14,22 @@ def make_items(count, prefix=""):
 
 def make_record(number=0, **changes):
     item = compare_item(f"Prompt {number}:", f" first {number}", f" second {number}")
-    return Record(**{
-        "rater_id": "learner", "source": "human", "session_id": "sitting", "task_id": "task", "kind": "compare",
-        "item_id": item.item_id, "prompt": item.prompt, "candidates": item.candidates,
-        "display_order": tuple(c.id for c in item.candidates), "status": "submitted",
-        "value": {"winner": item.candidates[0].id}, **changes,
-    })  # fmt: skip
+    return Record(
+        **{
+            "rater_id": "learner",
+            "source": "human",
+            "session_id": "sitting",
+            "task_id": "task",
+            "kind": "compare",
+            "item_id": item.item_id,
+            "prompt": item.prompt,
+            "candidates": item.candidates,
+            "display_order": tuple(c.id for c in item.candidates),
+            "status": "submitted",
+            "value": {"winner": item.candidates[0].id},
+            **changes,
+        }
+    )
 
 
 @pytest.fixture

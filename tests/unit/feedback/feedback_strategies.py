@@ -5,8 +5,15 @@ from hypothesis import strategies as st
 from rlhf_lab.feedback import Record, question
 
 TEXTS = st.sampled_from([" a", " b", " c", " d d", "", " e\n\nHuman: f", "\u2028 g \U0001f35e"])
-PROMPTS = st.sampled_from(["p", "q", "Review of the inn:", "\n\nHuman: hi\n\nAssistant:",
-                           "\n\nHuman: hi\n\nAssistant: ho\n\nHuman: so?\n\nAssistant:"])  # fmt: skip
+PROMPTS = st.sampled_from(
+    [
+        "p",
+        "q",
+        "Review of the inn:",
+        "\n\nHuman: hi\n\nAssistant:",
+        "\n\nHuman: hi\n\nAssistant: ho\n\nHuman: so?\n\nAssistant:",
+    ]
+)
 TAGS = st.lists(st.sampled_from(["unsafe", "untrue", "off-topic"]), unique=True, max_size=3)
 STATUSES = ("submitted", "skipped", "retracted", "superseded")
 
@@ -40,14 +47,23 @@ def events(draw, kinds=("compare", "score", "label", "rank", "edit"), max_size=1
     for number in range(draw(st.integers(0, max_size))):
         kind, status = draw(st.sampled_from(kinds)), draw(st.sampled_from(statuses))
         count = {"compare": 2, "rank": draw(st.integers(2, 4))}.get(kind, 1)
-        item = question(draw(PROMPTS), [draw(TEXTS) for _ in range(count)],
-                        [draw(st.sampled_from(["", "old", "new"])) for _ in range(count)])  # fmt: skip
+        item = question(
+            draw(PROMPTS),
+            [draw(TEXTS) for _ in range(count)],
+            [draw(st.sampled_from(["", "old", "new"])) for _ in range(count)],
+        )
         ids = [candidate.id for candidate in item.candidates]
         common = {
-            "rater_id": draw(st.sampled_from(["ann", "bob"])), "source": "human", "session_id": "s", "task_id": "t",
-            "kind": kind, "item_id": f"{number}-{status}", "prompt": item.prompt, "candidates": item.candidates,
+            "rater_id": draw(st.sampled_from(["ann", "bob"])),
+            "source": "human",
+            "session_id": "s",
+            "task_id": "t",
+            "kind": kind,
+            "item_id": f"{number}-{status}",
+            "prompt": item.prompt,
+            "candidates": item.candidates,
             "display_order": tuple(draw(st.permutations(ids))),
-        }  # fmt: skip
+        }
         if status == "skipped":
             found.append(Record(**common, status="skipped"))
             continue

@@ -38,8 +38,15 @@ UNITS = list(zip(*([int(x) or None for x in line.split()] for line in OBSERVERS.
 
 # Agresti (2002), table 10.10: games won by row against column, American League 1987, 13 games a pair.
 TEAMS = ("Milwaukee", "Detroit", "Toronto", "New York", "Boston", "Cleveland", "Baltimore")
-GAMES = [[0, 7, 9, 7, 7, 9, 11], [6, 0, 7, 5, 11, 9, 9], [4, 6, 0, 7, 7, 8, 12], [6, 8, 6, 0, 6, 7, 10],
-         [6, 2, 6, 7, 0, 7, 12], [4, 4, 5, 6, 6, 0, 6], [2, 4, 1, 3, 1, 7, 0]]  # fmt: skip
+GAMES = [
+    [0, 7, 9, 7, 7, 9, 11],
+    [6, 0, 7, 5, 11, 9, 9],
+    [4, 6, 0, 7, 7, 8, 12],
+    [6, 8, 6, 0, 6, 7, 10],
+    [6, 2, 6, 7, 0, 7, 12],
+    [4, 4, 5, 6, 6, 0, 6],
+    [2, 4, 1, 3, 1, 7, 0],
+]
 LEAGUE = [(TEAMS[i], TEAMS[j], GAMES[i][j]) for i in range(7) for j in range(7) if i != j]
 
 
@@ -68,8 +75,14 @@ def test_cohens_own_example():
 def test_agrestis_baseball_teams():
     """Strengths and standard errors against Baltimore, as in Agresti and in the R package BradleyTerry2."""
     strengths = bradley_terry(LEAGUE)
-    published = {"Milwaukee": (1.5814, 0.3433), "Detroit": (1.4364, 0.3396), "Toronto": (1.2945, 0.3367),
-                 "New York": (1.2476, 0.3359), "Boston": (1.1077, 0.3339), "Cleveland": (0.6839, 0.3319)}  # fmt: skip
+    published = {
+        "Milwaukee": (1.5814, 0.3433),
+        "Detroit": (1.4364, 0.3396),
+        "Toronto": (1.2945, 0.3367),
+        "New York": (1.2476, 0.3359),
+        "Boston": (1.1077, 0.3339),
+        "Cleveland": (0.6839, 0.3319),
+    }
     for team, (estimate, error) in published.items():
         assert strengths[team] - strengths["Baltimore"] == pytest.approx(estimate, abs=1e-4)
         low, high = strengths.interval(team, against="Baltimore")
@@ -175,8 +188,11 @@ def test_strengths_are_the_maximum(prior):
 def test_intervals_cover():
     rng, true, covered = random.Random(1), {"a": 0.8, "b": 0.0, "c": -0.8}, 0
     for _ in range(200):
-        results = [(a, b) if rng.random() < 1 / (1 + math.exp(true[b] - true[a])) else (b, a)
-                   for a, b in combinations(true, 2) for _ in range(40)]  # fmt: skip
+        results = [
+            (a, b) if rng.random() < 1 / (1 + math.exp(true[b] - true[a])) else (b, a)
+            for a, b in combinations(true, 2)
+            for _ in range(40)
+        ]
         low, high = bradley_terry(results, prior=0.01).interval("a", against="c")
         covered += low <= 1.6 <= high
     assert 180 <= covered <= 199  # 190 expected of 200, standard deviation 3
@@ -234,8 +250,13 @@ class Leaning:
 
 
 def rated(store, lean, rater_id="sim", count=60):
-    queue = MixedQueue(make_items(count), gold=[compare_item(f"Gold {i}", " first", " second") for i in range(20)],
-                       gold_rate=0.15, repeat_rate=0.25, seed=1)  # fmt: skip
+    queue = MixedQueue(
+        make_items(count),
+        gold=[compare_item(f"Gold {i}", " first", " second") for i in range(20)],
+        gold_rate=0.15,
+        repeat_rate=0.25,
+        seed=1,
+    )
     rate_with(RatingSession(store, "t", queue, rater_id, "simulated"), Leaning(lean))
     return store.records(rater_id=rater_id), {item.item_id: {"winner": item.candidates[0].id} for item in queue.gold}
 
@@ -275,15 +296,25 @@ def test_repeats_of_other_raters_tasks_and_skips_do_not_count(store):
 @pytest.mark.parametrize(
     ("kind", "texts", "value", "same", "other"),
     [
-        ("compare", 2, lambda a, b: {"winner": a, "strength": 3}, lambda a, b: {"winner": a},
-         lambda a, b: {"winner": "tie"}),
+        (
+            "compare",
+            2,
+            lambda a, b: {"winner": a, "strength": 3},
+            lambda a, b: {"winner": a},
+            lambda a, b: {"winner": "tie"},
+        ),
         ("score", 1, {"x": 3}, {"x": 3}, {"x": 4}),
         ("label", 1, ["a", "b"], ["b", "a"], ["a"]),
         ("rank", 3, lambda a, b, c: [[a, b], [c]], lambda a, b, c: [[b, a], [c]], lambda a, b, c: [[a], [b], [c]]),
-        ("edit", 1, lambda a: {"base_id": a, "text": "x"}, lambda a: {"base_id": a, "text": "x"},
-         lambda a: {"base_id": a, "text": "y"}),
+        (
+            "edit",
+            1,
+            lambda a: {"base_id": a, "text": "x"},
+            lambda a: {"base_id": a, "text": "x"},
+            lambda a: {"base_id": a, "text": "y"},
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_same_answer(record, kind, texts, value, same, other):
     item = question("p", ["1", "2", "3"][:texts])
     ids = [c.id for c in item.candidates]
@@ -297,9 +328,29 @@ def test_the_same_answer(record, kind, texts, value, same, other):
 def test_gold_answers_as_records(store):
     records, gold = rated(store, lean=0.0)
     known = [r for r in records if r.is_gold]
-    as_records = [Record(**{**{f: getattr(r, f) for f in ("session_id", "task_id", "kind", "item_id", "prompt",
-                  "candidates", "display_order", "status", "value")}, "rater_id": "gold", "source": "gold"})
-                  for r in known]  # fmt: skip
+    as_records = [
+        Record(
+            **{
+                **{
+                    f: getattr(r, f)
+                    for f in (
+                        "session_id",
+                        "task_id",
+                        "kind",
+                        "item_id",
+                        "prompt",
+                        "candidates",
+                        "display_order",
+                        "status",
+                        "value",
+                    )
+                },
+                "rater_id": "gold",
+                "source": "gold",
+            }
+        )
+        for r in known
+    ]
     assert gold_accuracy([*records, *as_records], as_records) == gold_accuracy(records, gold)
 
 
@@ -334,15 +385,19 @@ def test_answers_of_other_kinds(record):
     ids = [c.id for c in item.candidates]
 
     def made(kind, value, rater="ann"):
-        return record(kind=kind, candidates=item.candidates, display_order=ids, value=value, rater_id=rater,
-                      item_id="i")  # fmt: skip
+        return record(
+            kind=kind, candidates=item.candidates, display_order=ids, value=value, rater_id=rater, item_id="i"
+        )
 
     scores = [made("score", {"tone": 3}), made("score", {"tone": 5, "x": 1}, "bob"), made("score", {"x": 1}, "cy")]
     assert answers_by_rater(scores, axis="tone") == {"i": {"ann": 3, "bob": 5}}
     labels = [made("label", ["rude"]), made("label", [], "bob")]
     assert answers_by_rater(labels, tag="rude") == {"i": {"ann": True, "bob": False}}
-    for records, words in ((scores, "name an axis"), (labels, "name a tag"),
-                           ([made("edit", {"base_id": ids[0], "text": "y"})], "Make pairs")):  # fmt: skip
+    for records, words in (
+        (scores, "name an axis"),
+        (labels, "name a tag"),
+        ([made("edit", {"base_id": ids[0], "text": "y"})], "Make pairs"),
+    ):
         with pytest.raises(FeedbackError, match=words):
             answers_by_rater(records)
 

@@ -27,11 +27,22 @@ KINDS = ("compare", "score", "label", "rank", "edit")
 def make(kind, texts, value_of, prompt="p", rater="ann", **more):
     item = question(prompt, texts)
     ids = [candidate.id for candidate in item.candidates]
-    return Record(**{
-        "rater_id": rater, "source": "human", "session_id": "s", "task_id": "t", "kind": kind,
-        "item_id": item.item_id, "prompt": prompt, "candidates": item.candidates, "display_order": ids,
-        "status": "submitted", "value": value_of(*ids) if callable(value_of) else value_of, **more,
-    })  # fmt: skip
+    return Record(
+        **{
+            "rater_id": rater,
+            "source": "human",
+            "session_id": "s",
+            "task_id": "t",
+            "kind": kind,
+            "item_id": item.item_id,
+            "prompt": prompt,
+            "candidates": item.candidates,
+            "display_order": ids,
+            "status": "submitted",
+            "value": value_of(*ids) if callable(value_of) else value_of,
+            **more,
+        }
+    )
 
 
 def texts_of(pairs):
@@ -75,16 +86,24 @@ def test_scores():
     def score(text, rater="ann", prompt="p", **axes):
         return make("score", [text], axes, prompt, rater)
 
-    records = [score("x", overall=5, tone=1), score("y", overall=2, tone=2), score("z", overall=2, tone=9),
-               score("x", "bob", overall=1), score("y", prompt="q", overall=9)]  # fmt: skip
+    records = [
+        score("x", overall=5, tone=1),
+        score("y", overall=2, tone=2),
+        score("z", overall=2, tone=9),
+        score("x", "bob", overall=1),
+        score("y", prompt="q", overall=9),
+    ]
     assert sorted(texts_of(preference_pairs(records))) == [("x", "y"), ("z", "x"), ("z", "y")]
     assert sorted(texts_of(preference_pairs(records, axis="overall"))) == [("x", "y"), ("x", "z")]
     assert preference_pairs(records, axis="truth") == []
     assert sum(pair.weight for pair in preference_pairs(records)) == pytest.approx(1)
     labels = unpaired_examples(records, axis="overall")  # ann's mean is 4.5, bob's 1
     assert [(e.prompt, e.completion, e.label) for e in labels] == [
-        ("p", "x", True), ("p", "y", False), ("p", "z", False), ("q", "y", True)
-    ]  # fmt: skip
+        ("p", "x", True),
+        ("p", "y", False),
+        ("p", "z", False),
+        ("q", "y", True),
+    ]
     fixed = unpaired_examples(records, axis="overall", threshold=2)
     assert [(e.completion, e.label) for e in fixed] == [("x", True), ("x", False), ("y", True)]
     other_axes = [score("x", overall=5), score("y", tone=1)]
@@ -92,8 +111,13 @@ def test_scores():
 
 
 def test_labels():
-    records = [make("label", ["x"], []), make("label", ["y"], ["untrue"]), make("label", ["z"], ["funny"]),
-               make("label", ["x"], ["rude"], prompt="q"), make("label", ["w"], [], rater="bob")]  # fmt: skip
+    records = [
+        make("label", ["x"], []),
+        make("label", ["y"], ["untrue"]),
+        make("label", ["z"], ["funny"]),
+        make("label", ["x"], ["rude"], prompt="q"),
+        make("label", ["w"], [], rater="bob"),
+    ]
     assert texts_of(preference_pairs(records)) == [("x", "y"), ("x", "z")]
     assert texts_of(preference_pairs(records, good_tags=["funny"])) == [("x", "y"), ("z", "y")]
     assert [e.label for e in unpaired_examples(records)] == [True, False, False, False, True]
@@ -136,8 +160,12 @@ def test_every_strict_preference_gives_its_pair(history):
             place = {each: number for number, tier in enumerate(record.value) for each in tier}
         elif record.kind == "edit":
             text, place = {"new": record.value["text"], "old": record.candidates[0].text}, {"new": 0, "old": 1}
-        expected.update((record.prompt, text[a], text[b]) for a in place for b in place
-                        if place[a] < place[b] and text[a] != text[b])  # fmt: skip
+        expected.update(
+            (record.prompt, text[a], text[b])
+            for a in place
+            for b in place
+            if place[a] < place[b] and text[a] != text[b]
+        )
     assert Counter((p.prompt, p.chosen, p.rejected) for p in preference_pairs(history)) == expected
 
 
@@ -201,21 +229,28 @@ def test_the_side_of_imported_pairs_tells_nothing():
 @settings(max_examples=60)
 @given(history=events(), conversational=st.booleans(), margins=st.booleans())
 def test_trl_round_trip(history, conversational, margins):
-    pairs = [PreferencePair(p.prompt, p.chosen, p.rejected, p.group, p.strength if margins else None)
-             for p in preference_pairs(history)]  # fmt: skip
+    pairs = [
+        PreferencePair(p.prompt, p.chosen, p.rejected, p.group, p.strength if margins else None)
+        for p in preference_pairs(history)
+    ]
     rows = trl.to_preference(pairs, conversational, margins)
     # A transcript of one turn comes back from a chat only if one says that it was one.
-    back = [trl.from_preference([row], plain=not p.prompt.startswith("\n\n"))[0] for row, p in zip(rows, pairs,
-                                                                                                 strict=True)]
+    back = [
+        trl.from_preference([row], plain=not p.prompt.startswith("\n\n"))[0] for row, p in zip(rows, pairs, strict=True)
+    ]
     assert back == pairs
     examples = unpaired_examples(history)
     rows = trl.to_unpaired(examples, conversational)
-    assert [trl.from_unpaired([row], plain=not e.prompt.startswith("\n\n"))[0]
-            for row, e in zip(rows, examples, strict=True)] == examples  # fmt: skip
+    assert [
+        trl.from_unpaired([row], plain=not e.prompt.startswith("\n\n"))[0]
+        for row, e in zip(rows, examples, strict=True)
+    ] == examples
     good = completion_examples(history)
     rows = trl.to_prompt_completion(good, conversational)
-    assert [trl.from_prompt_completion([row], plain=not e.prompt.startswith("\n\n"))[0]
-            for row, e in zip(rows, good, strict=True)] == good  # fmt: skip
+    assert [
+        trl.from_prompt_completion([row], plain=not e.prompt.startswith("\n\n"))[0]
+        for row, e in zip(rows, good, strict=True)
+    ] == good
 
 
 def test_equal_texts_are_no_pair_to_export():

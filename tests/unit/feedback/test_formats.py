@@ -24,11 +24,22 @@ def compared(winner, strength=None, **more):
     item = question("Where is the well?", [" By the inn.", " No."], ("new", "old"))
     ids = {"first": item.candidates[0].id, "second": item.candidates[1].id}
     value = {"winner": ids.get(winner, winner)} | ({"strength": strength} if strength else {})
-    return Record(**{
-        "rater_id": "ann", "source": "human", "session_id": "s", "task_id": "t", "kind": "compare",
-        "item_id": item.item_id, "prompt": item.prompt, "candidates": item.candidates,
-        "display_order": tuple(c.id for c in item.candidates)[::-1], "status": "submitted", "value": value, **more,
-    })  # fmt: skip
+    return Record(
+        **{
+            "rater_id": "ann",
+            "source": "human",
+            "session_id": "s",
+            "task_id": "t",
+            "kind": "compare",
+            "item_id": item.item_id,
+            "prompt": item.prompt,
+            "candidates": item.candidates,
+            "display_order": tuple(c.id for c in item.candidates)[::-1],
+            "status": "submitted",
+            "value": value,
+            **more,
+        }
+    )
 
 
 # -- TRL --
@@ -36,9 +47,7 @@ def compared(winner, strength=None, **more):
 
 def test_trl_rows():
     pair = PreferencePair("Where is the well?", " By the inn.", " No.", "p", strength=2)
-    assert trl.to_preference([pair]) == [
-        {"prompt": "Where is the well?", "chosen": " By the inn.", "rejected": " No."}
-    ]  # fmt: skip
+    assert trl.to_preference([pair]) == [{"prompt": "Where is the well?", "chosen": " By the inn.", "rejected": " No."}]
     (row,) = trl.to_preference([pair], conversational=True, margins=True)
     assert row == {
         "prompt": [{"role": "user", "content": "Where is the well?"}],
@@ -138,10 +147,14 @@ def test_hh_round_trip(prompt, first, second, turns):
     assert hh.from_hh(hh.to_hh([chat])) == [chat]
 
 
-@pytest.mark.parametrize("row", [
-    {"chosen": "\n\nHuman: a\n\nAssistant: b", "rejected": "\n\nHuman: c\n\nAssistant: b"},
-    {"chosen": "b", "rejected": "c"}, {"chosen": "b"},
-])
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"chosen": "\n\nHuman: a\n\nAssistant: b", "rejected": "\n\nHuman: c\n\nAssistant: b"},
+        {"chosen": "b", "rejected": "c"},
+        {"chosen": "b"},
+    ],
+)
 def test_transcripts_that_are_none(row):
     with pytest.raises(RecordError, match=r"[Rr]ow 0"):
         hh.from_hh([row])
@@ -151,18 +164,26 @@ def test_transcripts_that_are_none(row):
 # -- Chatbot Arena --
 
 
-@pytest.mark.parametrize(("winner", "said"), [("first", "model_b"), ("second", "model_a"), ("tie", "tie"),
-                                              ("both_bad", "tie (bothbad)")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("winner", "said"), [("first", "model_b"), ("second", "model_a"), ("tie", "tie"), ("both_bad", "tie (bothbad)")]
+)
 def test_battles(winner, said):
     record = compared(winner, ts_utc="2025-05-04T10:00:00.500+00:00")
     (battle,) = arena.to_battles([record])
     question_ = {"role": "user", "content": "Where is the well?"}
     assert battle == {
-        "question_id": record.item_id, "model_a": "old", "model_b": "new", "winner": said, "judge": "ann",
+        "question_id": record.item_id,
+        "model_a": "old",
+        "model_b": "new",
+        "winner": said,
+        "judge": "ann",
         "conversation_a": [question_, {"role": "assistant", "content": " No."}],
         "conversation_b": [question_, {"role": "assistant", "content": " By the inn."}],
-        "turn": 1, "anony": True, "language": "English", "tstamp": pytest.approx(1746352800.5),
-    }  # fmt: skip
+        "turn": 1,
+        "anony": True,
+        "language": "English",
+        "tstamp": pytest.approx(1746352800.5),
+    }
     (back,) = arena.from_battles([battle])
     assert (back.ts_utc, back.rater_id, back.item_id) == (record.ts_utc, "ann", record.item_id)
     shown = [back.candidate(each).text for each in back.display_order]
@@ -195,20 +216,38 @@ def test_battles_of_several_turns_and_twice(tmp_path):
     def chat(*texts):
         return [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(texts)]
 
-    battle = {"question_id": "q1", "model_a": "m", "model_b": "n", "winner": "model_a", "judge": "arena_user_1",
-              "conversation_a": chat("hi", "ho", "so?", "yes"), "conversation_b": chat("hi", "hum", "so?", "no")}
+    battle = {
+        "question_id": "q1",
+        "model_a": "m",
+        "model_b": "n",
+        "winner": "model_a",
+        "judge": "arena_user_1",
+        "conversation_a": chat("hi", "ho", "so?", "yes"),
+        "conversation_b": chat("hi", "hum", "so?", "no"),
+    }
     (record,) = arena.from_battles([battle])
     assert record.prompt == "\n\nHuman: hi\n\nAssistant:", "what follows is not the same question any more"
-    assert [c.text for c in record.candidates] == [" ho\n\nHuman: so?\n\nAssistant: yes",
-                                                   " hum\n\nHuman: so?\n\nAssistant: no"]  # fmt: skip
+    assert [c.text for c in record.candidates] == [
+        " ho\n\nHuman: so?\n\nAssistant: yes",
+        " hum\n\nHuman: so?\n\nAssistant: no",
+    ]
     store = FeedbackStore(tmp_path / "f.sqlite")
     for each in (*arena.from_battles([battle]), *arena.from_battles([battle])):
         store.append(each)
     assert len(store.events()) == 1
 
 
-@pytest.mark.parametrize("change", [{"winner": "A"}, {"conversation_a": []}, {"conversation_b": "x"}, {"model_a": None},
-                                    {"tstamp": "soon"}, {"conversation_a": [{"role": "user", "content": "hi"}]}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"winner": "A"},
+        {"conversation_a": []},
+        {"conversation_b": "x"},
+        {"model_a": None},
+        {"tstamp": "soon"},
+        {"conversation_a": [{"role": "user", "content": "hi"}]},
+    ],
+)
 def test_battles_that_are_none(change):
     (battle,) = arena.to_battles([compared("tie")])
     with pytest.raises(RecordError, match="Battle 0"):
@@ -224,8 +263,10 @@ def test_argilla_records():
     assert row["fields"] == {"prompt": "Where is the well?", "text_1": " By the inn.", "text_2": " No."}
     ids = [argilla.user_id("ann"), argilla.user_id("bob")]
     assert row["responses"] == {
-        "preference": [{"value": "text_1", "user_id": ids[0], "status": "submitted"},
-                       {"value": "tie", "user_id": ids[1], "status": "submitted"}],
+        "preference": [
+            {"value": "text_1", "user_id": ids[0], "status": "submitted"},
+            {"value": "tie", "user_id": ids[1], "status": "submitted"},
+        ],
         "strength": [{"value": 3, "user_id": ids[0], "status": "submitted"}],
     }
     assert set(row) == {"id", "fields", "metadata", "suggestions", "responses", "vectors"}
@@ -256,10 +297,15 @@ def test_argilla_round_trip(history):
 
 
 def test_argilla_records_of_others():
-    row = {"fields": {"prompt": "p", "text_1": "x"}, "responses": {
-        "overall": [{"value": 4, "user_id": "u", "status": "submitted"},
-                    {"value": 1, "user_id": "v", "status": "draft"}]
-    }}  # fmt: skip
+    row = {
+        "fields": {"prompt": "p", "text_1": "x"},
+        "responses": {
+            "overall": [
+                {"value": 4, "user_id": "u", "status": "submitted"},
+                {"value": 1, "user_id": "v", "status": "draft"},
+            ]
+        },
+    }
     (record,) = argilla.from_argilla([row], kind="score")
     assert (record.value, record.rater_id, record.task_id) == ({"overall": 4}, "u", "argilla")
     with pytest.raises(RecordError, match="does not say its kind"):

@@ -20,10 +20,16 @@ def events_of(answers, swapped=False):
         by_policy = {candidate.policy: candidate.id for candidate in item.candidates}
         winner = {"first": by_policy["old"], "second": by_policy["new"], "retracted": by_policy["old"]}
         common = {
-            "rater_id": "r", "source": "human", "session_id": "s", "task_id": "t", "kind": "compare",
-            "item_id": f"{number}", "prompt": item.prompt, "candidates": item.candidates,
+            "rater_id": "r",
+            "source": "human",
+            "session_id": "s",
+            "task_id": "t",
+            "kind": "compare",
+            "item_id": f"{number}",
+            "prompt": item.prompt,
+            "candidates": item.candidates,
             "display_order": tuple(c.id for c in item.candidates),
-        }  # fmt: skip
+        }
         if answer == "skipped":
             events.append(Record(**common, status="skipped"))
             continue

@@ -104,12 +104,19 @@ def run(queue, store, skip=lambda n: False, rater="sim"):
 
 
 @settings(max_examples=15, deadline=None)
-@given(count=st.integers(1, 25), gold=st.integers(0, 6), gold_rate=st.sampled_from([0.0, 0.1, 0.3]),
-       repeat_rate=st.sampled_from([0.0, 0.1, 0.4]), gap=st.integers(0, 6), seed=st.integers(0, 5))  # fmt: skip
+@given(
+    count=st.integers(1, 25),
+    gold=st.integers(0, 6),
+    gold_rate=st.sampled_from([0.0, 0.1, 0.3]),
+    repeat_rate=st.sampled_from([0.0, 0.1, 0.4]),
+    gap=st.integers(0, 6),
+    seed=st.integers(0, 5),
+)
 def test_mixing(tmp_path_factory, count, gold, gold_rate, repeat_rate, gap, seed):
     items, golds = make_items(count), make_items(gold, "gold ")
-    queue = MixedQueue(items, gold=golds, gold_rate=gold_rate if gold else 0, repeat_rate=repeat_rate, gap=gap,
-                       seed=seed)  # fmt: skip
+    queue = MixedQueue(
+        items, gold=golds, gold_rate=gold_rate if gold else 0, repeat_rate=repeat_rate, gap=gap, seed=seed
+    )
     store = FeedbackStore(tmp_path_factory.mktemp("mixed") / "f.sqlite")
     asked = run(queue, store)
     own = [item for item in asked if not item.is_gold and repeat_number(item.item_id) == 1]
@@ -194,8 +201,16 @@ def test_raters_share_a_store_with_queues_of_their_own(store, rater):
     assert sorted(map(len, by_item.values())) == [1] * 8 + [2] * 4
 
 
-@pytest.mark.parametrize("settings_", [{"gold_rate": 0.1}, {"gold_rate": -0.1}, {"repeat_rate": 1.0}, {"gap": -1},
-                                       {"gold_rate": 0.5, "repeat_rate": 0.5}])  # fmt: skip
+@pytest.mark.parametrize(
+    "settings_",
+    [
+        {"gold_rate": 0.1},
+        {"gold_rate": -0.1},
+        {"repeat_rate": 1.0},
+        {"gap": -1},
+        {"gold_rate": 0.5, "repeat_rate": 0.5},
+    ],
+)
 def test_impossible_mixtures(settings_):
     with pytest.raises(FeedbackError):
         MixedQueue(make_items(3), **settings_)

@@ -27,10 +27,19 @@ CANDIDATES = (Candidate("a", " one"), Candidate("b", " two"))
 def test_any_text_survives(prompt, first, second, note):
     item = compare_item(prompt, first, second, sampling={"temperature": 0.7}, seeds=(3, None))
     record = Record(
-        rater_id="r", source="human", session_id="s", task_id="t", kind="compare", item_id=item.item_id,
-        prompt=prompt, candidates=item.candidates, display_order=[c.id for c in reversed(item.candidates)],
-        status="submitted", value={"winner": item.candidates[1].id}, note=note,
-    )  # fmt: skip
+        rater_id="r",
+        source="human",
+        session_id="s",
+        task_id="t",
+        kind="compare",
+        item_id=item.item_id,
+        prompt=prompt,
+        candidates=item.candidates,
+        display_order=[c.id for c in reversed(item.candidates)],
+        status="submitted",
+        value={"winner": item.candidates[1].id},
+        note=note,
+    )
     line = record.to_json()
     assert line.isascii() and "\n" not in line
     assert Record.from_json(line) == record
@@ -104,17 +113,34 @@ def test_nonsense_is_refused(record, changes, words):
 @pytest.mark.parametrize(
     ("kind", "good", "bad"),
     [
-        ("compare", [{"winner": "a"}, {"winner": "tie"}, {"winner": "both_bad"}, {"winner": "b", "strength": 1},
-                     {"winner": "b", "strength": 3}],
-                    [{}, {"winner": "a", "x": 1}, ["a"], {"strength": 1}, {"winner": "tie", "strength": 1},
-                     *({"winner": "a", "strength": wrong} for wrong in (0, 4, 1.0, True, None, "2"))]),
+        (
+            "compare",
+            [
+                {"winner": "a"},
+                {"winner": "tie"},
+                {"winner": "both_bad"},
+                {"winner": "b", "strength": 1},
+                {"winner": "b", "strength": 3},
+            ],
+            [
+                {},
+                {"winner": "a", "x": 1},
+                ["a"],
+                {"strength": 1},
+                {"winner": "tie", "strength": 1},
+                *({"winner": "a", "strength": wrong} for wrong in (0, 4, 1.0, True, None, "2")),
+            ],
+        ),
         ("score", [{"overall": 7}, {"tone": 1, "truth": 2}], [{}, {"overall": 1.5}, {"overall": True}, 7]),
         ("label", [[], ["unsafe", "untrue"]], [["unsafe", "unsafe"], [1], "unsafe", None]),
         ("rank", [[["a"], ["b"]], [["a", "b"]]], [[["a"]], [["a"], ["a", "b"]], ["a", "b"], [["a"], [], ["b"]], None]),
-        ("edit", [{"base_id": "a", "text": ""}], [{"base_id": "c", "text": ""}, {"base_id": "a"},
-                                                  {"base_id": "a", "text": 1}]),
+        (
+            "edit",
+            [{"base_id": "a", "text": ""}],
+            [{"base_id": "c", "text": ""}, {"base_id": "a"}, {"base_id": "a", "text": 1}],
+        ),
     ],
-)  # fmt: skip
+)
 def test_values_by_kind(record, kind, good, bad):
     for value in good:
         kept = record(kind=kind, candidates=CANDIDATES, display_order=("b", "a"), value=value)

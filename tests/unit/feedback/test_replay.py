@@ -42,13 +42,15 @@ def test_every_kind_comes_back(tmp_path_factory, history):
             if kind in ("compare", "rank", "edit"):
                 assert sorted(preference_pairs([again]), key=str) == sorted(preference_pairs([record]), key=str)
             if kind == "compare":
-                assert again.strength == record.strength and (again.winner == record.winner
-                                                              or again.winner not in ("tie", "both_bad"))
+                assert again.strength == record.strength and (
+                    again.winner == record.winner or again.winner not in ("tie", "both_bad")
+                )
             elif kind in ("score", "label"):
                 assert again.value == record.value
             elif kind == "edit":
                 assert again.value["text"] == record.value["text"]
             else:
+
                 def tiers(r):
                     return [sorted(r.candidate(each).text for each in tier) for tier in r.value]
 
@@ -57,8 +59,13 @@ def test_every_kind_comes_back(tmp_path_factory, history):
 
 def test_what_was_not_recorded_has_no_answer():
     replay = ReplayRater([])
-    for ask in (lambda: replay.score("p", "x"), lambda: replay.label("p", "x"), lambda: replay.rank("p", ["x", "y"]),
-                lambda: replay.edit("p", "x"), lambda: replay.compare("p", "x", "y")):  # fmt: skip
+    for ask in (
+        lambda: replay.score("p", "x"),
+        lambda: replay.label("p", "x"),
+        lambda: replay.rank("p", ["x", "y"]),
+        lambda: replay.edit("p", "x"),
+        lambda: replay.compare("p", "x", "y"),
+    ):
         with pytest.raises(NoAnswerError):
             ask()
     assert replay.name == "nobody" and replay.items == []

@@ -229,8 +229,11 @@ def test_a_write_that_fails_changes_nothing_and_can_be_tried_again(session, stor
     answer(session)
     before = session.view()
     appended = store.append
-    for broken in (lambda: session.skip(before.turn), lambda: session.undo(before.turn),
-                   lambda: session.answer(compare_value(before, "left"), before.turn)):  # fmt: skip
+    for broken in (
+        lambda: session.skip(before.turn),
+        lambda: session.undo(before.turn),
+        lambda: session.answer(compare_value(before, "left"), before.turn),
+    ):
         monkeypatch.setattr(store, "append", _raise(StoreBusyError("busy")))
         with pytest.raises(StoreBusyError):
             broken()
@@ -308,8 +311,9 @@ def test_the_folder_was_deleted_meanwhile(session, store, answer):
     assert session.view().number == 1 and answer(session)
 
 
-@pytest.mark.parametrize(("kind", "fits"), [("compare", {2}), ("score", {1}), ("label", {1}), ("edit", {1}),
-                                            ("rank", {2, 3})])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "fits"), [("compare", {2}), ("score", {1}), ("label", {1}), ("edit", {1}), ("rank", {2, 3})]
+)
 def test_each_kind_takes_its_number_of_texts(store, kind, fits):
     for count in (1, 2, 3):
         queue = [question("p", ["a", "b", "c"][:count])]

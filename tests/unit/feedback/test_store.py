@@ -87,15 +87,29 @@ def test_append_after(store, record):
 
 
 HOSTILE = [
-    "<script>alert(1)</script>", "'; DROP TABLE events; --", '"quotes" and \\ and %s and ?', "🍞 👩‍👩‍👧",
-    "\u202eabc\u202c", "x" * 10_000, "", "\x00nul\x00", "\ud800 half", "line\nline\r\n\u2028", "\ufeff",
-]  # fmt: skip
+    "<script>alert(1)</script>",
+    "'; DROP TABLE events; --",
+    '"quotes" and \\ and %s and ?',
+    "🍞 👩‍👩‍👧",
+    "\u202eabc\u202c",
+    "x" * 10_000,
+    "",
+    "\x00nul\x00",
+    "\ud800 half",
+    "line\nline\r\n\u2028",
+    "\ufeff",
+]
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=[f"{i}" for i in range(len(HOSTILE))])
 def test_hostile_texts_are_stored_exactly(store, record, text):
-    event = record(prompt=text, candidates=(Candidate("a", text), Candidate("b", "-", policy=text)),
-                   display_order=("b", "a"), value={"winner": "a"}, note=text)  # fmt: skip
+    event = record(
+        prompt=text,
+        candidates=(Candidate("a", text), Candidate("b", "-", policy=text)),
+        display_order=("b", "a"),
+        value={"winner": "a"},
+        note=text,
+    )
     store.append(event)
     (read,) = store.events()
     assert read == event and read.prompt == text and read.candidates[0].text == text
@@ -104,8 +118,10 @@ def test_hostile_texts_are_stored_exactly(store, record, text):
 def test_from_many_threads(store, record):
     """A panel's callback runs in any thread."""
     events = [record(i) for i in range(40)]
-    threads = [threading.Thread(target=lambda part=part: [store.append(e) for e in part])
-               for part in (events[i::8] for i in range(8))]  # fmt: skip
+    threads = [
+        threading.Thread(target=lambda part=part: [store.append(e) for e in part])
+        for part in (events[i::8] for i in range(8))
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

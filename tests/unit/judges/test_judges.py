@@ -35,8 +35,11 @@ def test_a_rubric_says_what_it_goes_by():
     assert judge.compare("p", "ab", "ba") == "tie"
     assert judge.rank("p", ["axb", "aaaa", "ab", "ba"]) == [[1], [2, 3], [0]]
     why = judge.explain("p", "aaaa", "axxb")
-    assert why.splitlines() == ["long: +2.00 against +2.00", "no x: +0.00 against -6.00",
-                                "in all: +2.00 against -4.00, so left"]  # fmt: skip
+    assert why.splitlines() == [
+        "long: +2.00 against +2.00",
+        "no x: +0.00 against -6.00",
+        "in all: +2.00 against -4.00, so left",
+    ]
     strict = RubricJudge(judge.criteria, tie_below=1.0, bad_below=0.0)
     assert strict.compare("p", "aaaa", "aaa") == "tie" and strict.compare("p", "x", "xx") == "both_bad"
     with pytest.raises(ValueError, match="at least one criterion"):
@@ -125,8 +128,9 @@ def test_chat_models_are_asked_through_their_template(small):
 def test_a_wish_is_the_change_in_log_probability(small):
     model, tokenizer = small
     judge = WishJudge(model, tokenizer, "Sunny!", per_token=False)
-    expected = [log_prob(model, tokenizer, "Sunny!" + PROMPT, t) - log_prob(model, tokenizer, PROMPT, t)
-                for t in (GOOD, POOR)]  # fmt: skip
+    expected = [
+        log_prob(model, tokenizer, "Sunny!" + PROMPT, t) - log_prob(model, tokenizer, PROMPT, t) for t in (GOOD, POOR)
+    ]
     assert judge.liking(PROMPT, [GOOD, POOR]) == pytest.approx(expected, abs=1e-3)
     assert judge.compare(PROMPT, GOOD, POOR) == ("left" if expected[0] > expected[1] else "right")
     assert judge.rank(PROMPT, [GOOD, POOR]) == ([[0], [1]] if expected[0] > expected[1] else [[1], [0]])
@@ -138,8 +142,11 @@ def test_a_wish_is_the_change_in_log_probability(small):
 def test_judges_answer_through_the_session(small, tmp_path):
     store = FeedbackStore(tmp_path / "f.sqlite")
     items = [compare_item(f"{PROMPT} {i}", GOOD, POOR) for i in range(2)]
-    judges = {"rubric": RubricJudge(taste_rubric({"tone": 1.0})), "asked": PromptedJudge(*small),
-              "wish": WishJudge(*small, "Sunny!")}  # fmt: skip
+    judges = {
+        "rubric": RubricJudge(taste_rubric({"tone": 1.0})),
+        "asked": PromptedJudge(*small),
+        "wish": WishJudge(*small, "Sunny!"),
+    }
     for name, judge in judges.items():
         assert rate_with(RatingSession(store, "t", items[:2], name, "model"), judge) == 2
     assert {record.source for record in store.records()} == {"model"} and len(store.records()) == 6

@@ -218,9 +218,19 @@ def test_a_reward_model_of_others_is_read(model, tokenizer, prompts, tmp_path):
 
 def test_an_architecture_without_such_a_model_is_saved_all_the_same(tokenizer, prompts, tmp_path):
     config = CodeGenConfig(
-        vocab_size=len(tokenizer), n_positions=64, n_embd=16, n_layer=1, n_head=4, rotary_dim=4, pad_token_id=0,
-        bos_token_id=1, eos_token_id=1, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
-    )  # fmt: skip
+        vocab_size=len(tokenizer),
+        n_positions=64,
+        n_embd=16,
+        n_layer=1,
+        n_head=4,
+        rotary_dim=4,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=1,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(6)
         reward_model = RewardModel.from_language_model(CodeGenForCausalLM(config), seeded(), ["kind"])

@@ -60,7 +60,7 @@ def imports(path: Path) -> set[str]:
 
 
 def part_of(module: str) -> str | None:
-    """"rlhf_lab.world.tastes" -> "world"; None for what is not ours."""
+    """ "rlhf_lab.world.tastes" -> "world"; None for what is not ours."""
     names = module.split(".")
     return names[1] if names[0] == "rlhf_lab" and len(names) > 1 else None
 

@@ -51,8 +51,9 @@ def test_a_recording_can_be_replayed(files, tmp_path):
     for name in ("compare", "rank", "edit"):
         own = [r for r in files[name] if r.rater_id == "ben"]
         replay = ReplayRater(own)
-        session = RatingSession(FeedbackStore(tmp_path / "f.sqlite"), "again", replay.items_of(name), "replay",
-                                "replay", kind=name)  # fmt: skip
+        session = RatingSession(
+            FeedbackStore(tmp_path / "f.sqlite"), "again", replay.items_of(name), "replay", "replay", kind=name
+        )
         assert rate_with(session, replay) == len(own)
 
 

@@ -274,9 +274,16 @@ def test_the_loop_converges_to_the_closed_form_optimum(words, name, algorithm):
     assert log_reference.exp().sum() == pytest.approx(1.0, abs=1e-4)  # nothing was left out
     log_optimum = torch.log_softmax(log_reference + reward_by_table(everything) / beta, 0)
     config = PolicyGradientConfig(
-        steps=250, batch_size=256, samples_per_prompt=8, max_new_tokens=3, learning_rate=6e-3, final_fraction=0.01,
-        kl_coefficient=beta, missing_end_penalty=0.0, piece_tokens=4096,
-    )  # fmt: skip
+        steps=250,
+        batch_size=256,
+        samples_per_prompt=8,
+        max_new_tokens=3,
+        learning_rate=6e-3,
+        final_fraction=0.01,
+        kl_coefficient=beta,
+        missing_end_penalty=0.0,
+        piece_tokens=4096,
+    )
     policy = clone(reference).requires_grad_(True)
     generator = torch.Generator().manual_seed(0)
     train_policy(policy, reference, reward_by_table, words, ["a"], algorithm, config, generator=generator)

@@ -112,9 +112,7 @@ def test_without_a_price_on_drifting_a_run_needs_no_reference_and_is_the_same_ru
     config = replace(SMALL, steps=3, samples_per_prompt=4)
     watched, with_reference = train(fresh, tokenizer, prompts, config, DR_GRPO)
     alone = fresh()
-    without = train_policy(
-        alone, None, share_of_good_tokens, tokenizer, prompts, DR_GRPO, config, generator=seeded(0)
-    )
+    without = train_policy(alone, None, share_of_good_tokens, tokenizer, prompts, DR_GRPO, config, generator=seeded(0))
     assert torch.equal(weights(alone), weights(watched))
     assert set(with_reference.last) - set(without.last) == {"kl", "kl_k3"}
     assert without.last["reward"] == with_reference.last["reward"]

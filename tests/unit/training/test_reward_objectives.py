@@ -99,7 +99,9 @@ def make_labels(count, seed=0):
 KINDS = {
     "pairs": lambda n, s: ([c for c in comparisons(n, s) if hasattr(c, "chosen")], Pairs(), 1),
     "smoothed": lambda n, s: (
-        [c for c in comparisons(n, s) if hasattr(c, "chosen")], Pairs(label_smoothing=0.1, margin=0.1), 1
+        [c for c in comparisons(n, s) if hasattr(c, "chosen")],
+        Pairs(label_smoothing=0.1, margin=0.1),
+        1,
     ),
     "rao-kupper": lambda n, s: (comparisons(n, s), PairsWithTies.for_examples(comparisons(n, s)), 1),
     "davidson": lambda n, s: (comparisons(n, s), PairsWithTies.for_examples(comparisons(n, s), davidson_losses), 1),
@@ -107,10 +109,12 @@ KINDS = {
     "ensemble": lambda n, s: (make_rankings(n, s), Rankings(), 3),
     "scores": lambda n, s: (make_scores(n, s), Scores.for_examples(make_scores(n, s)), ("goats", "length")),
     "ordinal": lambda n, s: (
-        make_scores(n, s), OrdinalScores.for_examples(make_scores(n, s), levels=(1, 4)), ("goats", "length")
+        make_scores(n, s),
+        OrdinalScores.for_examples(make_scores(n, s), levels=(1, 4)),
+        ("goats", "length"),
     ),
     "labels": lambda n, s: (make_labels(n, s), Labels.for_examples(make_labels(n, s)), ("bell", "goat")),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -372,9 +376,18 @@ def test_features_that_are_no_numbers_or_all_alike_are_refused(fresh, tokenizer)
 def record(kind, candidates, value, source="human"):
     item = question(PROMPT, candidates)
     return Record(
-        "ann", source, "s", "t", kind, item.item_id, PROMPT, item.candidates,
-        tuple(c.id for c in item.candidates), "submitted", value([c.id for c in item.candidates]),
-    )  # fmt: skip
+        "ann",
+        source,
+        "s",
+        "t",
+        kind,
+        item.item_id,
+        PROMPT,
+        item.candidates,
+        tuple(c.id for c in item.candidates),
+        "submitted",
+        value([c.id for c in item.candidates]),
+    )
 
 
 def test_examples_come_from_records_of_every_kind(fresh, tokenizer):

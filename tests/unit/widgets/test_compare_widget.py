@@ -74,8 +74,10 @@ def test_stale_messages_change_nothing(panel, store):
 
 def test_messages_at_once_from_several_threads(panel, store):
     turn = panel._view["turn"]
-    threads = [threading.Thread(target=say, args=(panel, "answer"), kwargs={"answer": a, "turn": turn})
-               for a in ("left", "right", "tie") * 3]  # fmt: skip
+    threads = [
+        threading.Thread(target=say, args=(panel, "answer"), kwargs={"answer": a, "turn": turn})
+        for a in ("left", "right", "tie") * 3
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

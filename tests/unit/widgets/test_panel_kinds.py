@@ -18,8 +18,12 @@ def store(tmp_path):
 
 
 def items(kind, count=3):
-    return [question(f"Prompt {i}:", [f" text {i} {j}" for j in range(TEXTS[kind])],
-                     [f"secret-{j}" for j in range(TEXTS[kind])]) for i in range(count)]  # fmt: skip
+    return [
+        question(
+            f"Prompt {i}:", [f" text {i} {j}" for j in range(TEXTS[kind])], [f"secret-{j}" for j in range(TEXTS[kind])]
+        )
+        for i in range(count)
+    ]
 
 
 def make(store, kind, questions=None, task="task", **how):
@@ -31,8 +35,15 @@ def make(store, kind, questions=None, task="task", **how):
 
 def say(panel, answer, action="answer", **more):
     """What the browser sends; the reply."""
-    message = {"id": "1", "action": action, "turn": panel._view["turn"], "ms": 412.6, "input_method": "keyboard",
-               "answer": answer, **more}  # fmt: skip
+    message = {
+        "id": "1",
+        "action": action,
+        "turn": panel._view["turn"],
+        "ms": 412.6,
+        "input_method": "keyboard",
+        "answer": answer,
+        **more,
+    }
     panel._handle_custom_msg(message, [])
     return panel.replies[-1]
 
@@ -111,15 +122,33 @@ def test_what_is_no_edit_is_refused(store, text, answer, words):
 @pytest.mark.parametrize(
     ("kind", "answer"),
     [
-        ("score", {}), ("score", {"overall": 8}), ("score", {"overall": 0}), ("score", {"overall": 4.5}),
-        ("score", {"overall": True}), ("score", {"overall": 4, "tone": 4}), ("score", {"tone": 4}), ("score", 4),
-        ("label", ["rude"]), ("label", "unsafe"), ("label", None), ("label", ["unsafe", "unsafe"]), ("label", [[1]]),
-        ("rank", [[0], [1]]), ("rank", [[0, 1], [1, 2]]), ("rank", "abc"), ("rank", None), ("rank", [[0, 1, 3]]),
-        ("edit", None), ("edit", 3), ("edit", {"text": "x"}),
-        ("compare", {"verdict": "left", "strength": 4}), ("compare", {"verdict": "tie", "strength": 1}),
-        ("compare", {"strength": 1}), ("compare", ["left"]),
+        ("score", {}),
+        ("score", {"overall": 8}),
+        ("score", {"overall": 0}),
+        ("score", {"overall": 4.5}),
+        ("score", {"overall": True}),
+        ("score", {"overall": 4, "tone": 4}),
+        ("score", {"tone": 4}),
+        ("score", 4),
+        ("label", ["rude"]),
+        ("label", "unsafe"),
+        ("label", None),
+        ("label", ["unsafe", "unsafe"]),
+        ("label", [[1]]),
+        ("rank", [[0], [1]]),
+        ("rank", [[0, 1], [1, 2]]),
+        ("rank", "abc"),
+        ("rank", None),
+        ("rank", [[0, 1, 3]]),
+        ("edit", None),
+        ("edit", 3),
+        ("edit", {"text": "x"}),
+        ("compare", {"verdict": "left", "strength": 4}),
+        ("compare", {"verdict": "tie", "strength": 1}),
+        ("compare", {"strength": 1}),
+        ("compare", ["left"]),
     ],
-)  # fmt: skip
+)
 def test_nonsense_is_said_and_not_saved(store, kind, answer):
     reply = say(make(store, kind), answer)
     assert reply["alert"] and not reply["saved"]

@@ -150,8 +150,11 @@ def test_the_vocabulary_is_small_and_every_word_of_it_occurs():
     grammars = (reviews.GRAMMAR, conversations.GRAMMAR, stories.GRAMMAR)
     english = {word.lower() for grammar in grammars for word in grammar.vocabulary()}
     assert 1000 < len(english) < 1800 and 280 < len(wickish.vocabulary()) < 340
-    seen = Counter(w.lower() for d in load_corpus() for w in d.text.replace("'", "qq").replace("\n", " ").translate(
-        str.maketrans(".,!?:", "     ")).split())
+    seen = Counter(
+        w.lower()
+        for d in load_corpus()
+        for w in d.text.replace("'", "qq").replace("\n", " ").translate(str.maketrans(".,!?:", "     ")).split()
+    )
     missing = [w for w in english if w.replace("'", "qq") not in seen and w != "a"]
     assert not missing
 
@@ -167,6 +170,7 @@ def test_wrong_names_are_refused():
 
 def test_a_missing_corpus_says_how_to_make_it(tmp_path, monkeypatch):
     from rlhf_lab.world import corpus
+
     corpus._load.cache_clear()
     monkeypatch.setattr(paths, "data_dir", lambda: tmp_path)
     with pytest.raises(FileNotFoundError, match=r"python -m rlhf_lab\.world"):
@@ -175,9 +179,11 @@ def test_a_missing_corpus_says_how_to_make_it(tmp_path, monkeypatch):
 
 
 def test_the_world_needs_only_the_standard_library():
-    code = ("import sys, rlhf_lab.world;"
-            "heavy = {'torch', 'transformers', 'numpy', 'IPython', 'ipywidgets'} & set(sys.modules);"
-            "assert not heavy, heavy; assert 'rlhf_lab.feedback' not in sys.modules")
+    code = (
+        "import sys, rlhf_lab.world;"
+        "heavy = {'torch', 'transformers', 'numpy', 'IPython', 'ipywidgets'} & set(sys.modules);"
+        "assert not heavy, heavy; assert 'rlhf_lab.feedback' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=paths.REPOSITORY)
 
 

@@ -41,13 +41,30 @@ def test_a_grammar_recognises_all_that_it_writes_and_writes_all_alternatives():
     assert "The eel saw an apple." in written and "The cat saw a useful pear at noon." in written
 
 
-@pytest.mark.parametrize("broken", [
-    "The cat saw apple.", "The cat saw a apple.", "The cat saw an useful pear.", "the cat saw an hour.",
-    "The cat saw an hour", "The cat  saw an hour.", "The cat saw an hour .", "The Cat saw an hour.",
-    "The dog saw an hour.", "The cat saw an hour at.", "The cat saw an hour on monday.", "The cat cat saw an hour.",
-    "orla, who ate apple and hour, left.", "Orla who ate apple and hour, left.", "Orla, who ate apple and apple, left.",
-    "", ".", "The cat saw an hour!", "The",
-])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "The cat saw apple.",
+        "The cat saw a apple.",
+        "The cat saw an useful pear.",
+        "the cat saw an hour.",
+        "The cat saw an hour",
+        "The cat  saw an hour.",
+        "The cat saw an hour .",
+        "The Cat saw an hour.",
+        "The dog saw an hour.",
+        "The cat saw an hour at.",
+        "The cat saw an hour on monday.",
+        "The cat cat saw an hour.",
+        "orla, who ate apple and hour, left.",
+        "Orla who ate apple and hour, left.",
+        "Orla, who ate apple and apple, left.",
+        "",
+        ".",
+        "The cat saw an hour!",
+        "The",
+    ],
+)
 def test_a_small_change_is_noticed(broken):
     assert not SMALL.sentence_ok("top", broken)
 
@@ -59,7 +76,11 @@ def test_a_binding_narrows_a_slot_to_a_rule_or_to_words():
 
 def test_parse_gives_the_slots_of_a_sentence():
     assert SMALL.parse_sentence("top", "The old dog saw an hour on Monday.") == [
-        ("animal", "old dog"), ("animal.land", "old dog"), ("thing", "hour"), ("when", "on Monday")]
+        ("animal", "old dog"),
+        ("animal.land", "old dog"),
+        ("thing", "hour"),
+        ("when", "on Monday"),
+    ]
     assert SMALL.parse_sentence("top", "Orla, who ate useful pear and hour, left.")[0] == ("name", "Orla")
     assert SMALL.parse_sentence("top", "The old dog saw.") is None
 
@@ -69,10 +90,15 @@ def test_ambiguous_rules_are_matched_whatever_the_order():
     assert [grammar.accepts("top", ["x"] * n) for n in range(1, 6)] == [False, True, True, True, False]
 
 
-@pytest.mark.parametrize("rules, complaint", [
-    ("top = {nothing}", "nothing"), ("top = {a}\na = {top} x", "contains itself"), ("top = 3 eggs", "characters"),
-    ("just words", "neither"),
-])
+@pytest.mark.parametrize(
+    "rules, complaint",
+    [
+        ("top = {nothing}", "nothing"),
+        ("top = {a}\na = {top} x", "contains itself"),
+        ("top = 3 eggs", "characters"),
+        ("just words", "neither"),
+    ],
+)
 def test_bad_rules_are_refused_with_the_reason(rules, complaint):
     with pytest.raises(ValueError, match=complaint):
         Grammar(rules)
@@ -80,7 +106,13 @@ def test_bad_rules_are_refused_with_the_reason(rules, complaint):
 
 def test_articles():
     assert [takes_an(w) for w in ("apple", "hour", "useful", "one", "Oyster", "cat")] == [
-        True, True, False, False, True, False]
+        True,
+        True,
+        False,
+        False,
+        True,
+        False,
+    ]
 
 
 def test_sentences_and_words():
@@ -89,7 +121,17 @@ def test_sentences_and_words():
     assert split_sentences("The cat sat. Who") is None
     assert split_sentences("") is None
     assert words_of("The cat, Orla. I sat. The Golden Goose ate it.") == [
-        "the", "cat", "Orla", "I", "sat", "the", "Golden", "Goose", "ate", "it"]
+        "the",
+        "cat",
+        "Orla",
+        "I",
+        "sat",
+        "the",
+        "Golden",
+        "Goose",
+        "ate",
+        "it",
+    ]
 
 
 class CountingDice:

@@ -160,17 +160,22 @@ def test_every_answer_tires_and_the_seed_decides_all(documents):
         rater = SimulatedRater(TASTES["vivid"], temperature=1, fatigue=0.01, seed=seed)
         given = []
         for d, e in zip(documents["review"][:20], documents["review"][1:], strict=False):
-            given += [rater.compare(d.prompt, d.completion, e.completion), rater.score(d.prompt, d.completion),
-                      rater.label(d.prompt, d.completion), rater.rank(d.prompt, [d.completion, e.completion]),
-                      rater.edit(d.prompt, d.completion)]
+            given += [
+                rater.compare(d.prompt, d.completion, e.completion),
+                rater.score(d.prompt, d.completion),
+                rater.label(d.prompt, d.completion),
+                rater.rank(d.prompt, [d.completion, e.completion]),
+                rater.edit(d.prompt, d.completion),
+            ]
         assert rater.answers == len(given) and rater.noise_scale() == pytest.approx(1 + 0.01 * len(given))
         return given
 
     assert answers(1) == answers(1) != answers(2)
 
 
-@pytest.mark.parametrize("settings", [{"axes": ("beauty",)}, {"tags": ("boring",)}, {"scale": (5, 1)},
-                                      {"strengths": (2.0, 1.0)}])
+@pytest.mark.parametrize(
+    "settings", [{"axes": ("beauty",)}, {"tags": ("boring",)}, {"scale": (5, 1)}, {"strengths": (2.0, 1.0)}]
+)
 def test_impossible_settings_are_refused(settings):
     with pytest.raises(ValueError):
         SimulatedRater(TASTES["food"], **settings)

@@ -19,7 +19,7 @@ BY_HAND = [
     (" The plum bread was awful.", "tone", -1.4, 5),
     (" The weather was lovely. The cat was horrible.", "tone", 1.7 - 1.7, 8),
     (" Thank you kindly, Orla.", "politeness", 2.0, 4),
-    (" What a pack of idiots.", "politeness", -1.5, 5),          # "idiots" and "what a pack"
+    (" What a pack of idiots.", "politeness", -1.5, 5),  # "idiots" and "what a pack"
     (" The weather was bad.", "politeness", 0.0, 4),
     (" The weather was bad.", "specificity", -0.4 - 0.5, 4),
     (" A fluffy goose purred.", "specificity", 1.0 + 0.3 + 0.8, 4),
@@ -40,7 +40,7 @@ def test_densities_by_hand(text, name, total, words):
 def test_names_are_not_animals_or_food():
     text = " The Golden Goose was bad. The Salty Turnip was bad."
     assert score("animals", text) == score("food", text) == 0
-    assert score("animals", " Geese were bad.") > 0                 # though the sentence begins with it
+    assert score("animals", " Geese were bad.") > 0  # though the sentence begins with it
 
 
 def test_length_and_repetition_by_hand():
@@ -73,8 +73,7 @@ def test_every_scorer_takes_any_text_of_its_kind():
     rng = random.Random(2)
     for kind in KINDS:
         prompt = generate_prompt(kind, rng)
-        texts = ["", " ", " ?!", "<script>", " a" * 3000, " \u202e\U0001f986",
-            " The", generate_completion(prompt, rng)]
+        texts = ["", " ", " ?!", "<script>", " a" * 3000, " \u202e\U0001f986", " The", generate_completion(prompt, rng)]
         for text in texts:
             for scorers in (SCORERS, KIND_SCORERS[kind]):
                 assert all(isinstance(scorer(prompt, text), (int, float)) for scorer in scorers.values())
@@ -94,14 +93,24 @@ def deviation(values):
 
 def test_aspects_of_reviews_vary_without_ties_and_independently():
     sample = list(pairs())
-    scores = {name: [(SCORERS[name](p, a), SCORERS[name](p, b)) for p, a, b in sample]
-              for name in ("tone", "politeness", "specificity", "length", "food", "weather", "people", "animals")}
-    most_ties = {"tone": 0.02, "specificity": 0.02, "length": 0.05, "food": 0.27, "people": 0.2, "politeness": 0.22,
-                 "weather": 0.24, "animals": 0.24}
+    scores = {
+        name: [(SCORERS[name](p, a), SCORERS[name](p, b)) for p, a, b in sample]
+        for name in ("tone", "politeness", "specificity", "length", "food", "weather", "people", "animals")
+    }
+    most_ties = {
+        "tone": 0.02,
+        "specificity": 0.02,
+        "length": 0.05,
+        "food": 0.27,
+        "people": 0.2,
+        "politeness": 0.22,
+        "weather": 0.24,
+        "animals": 0.24,
+    }
     for name, values in scores.items():
         ties = sum(a == b for a, b in values) / len(values)
         assert ties <= most_ties[name], (name, ties)
-        within = deviation([a - b for a, b in values]) / 2 ** 0.5    # spread inside one prompt
+        within = deviation([a - b for a, b in values]) / 2**0.5  # spread inside one prompt
         assert within > 0.85 * deviation([v for pair in values for v in pair]), name
     flat = {name: [v for pair in values for v in pair] for name, values in scores.items()}
     for name in flat:
@@ -120,7 +129,7 @@ def test_adjectives_have_the_tone_of_their_class():
             for word in lexicon.rule_words(rule):
                 assert (lexicon.TONE[word] > 0) == good, (rule, word)
                 vague = rule[1:] in ("gg", "bg")
-                assert word == "sweet" or (lexicon.VIVID[word] < 0) == vague, (rule, word)   # a sweet goose, sweet tea
+                assert word == "sweet" or (lexicon.VIVID[word] < 0) == vague, (rule, word)  # a sweet goose, sweet tea
 
 
 def test_things_of_a_topic_count_for_it():

@@ -42,8 +42,18 @@ def test_utilities_have_mean_0_and_deviation_1_over_the_corpus(name, reviews):
 
 
 def test_there_are_ten_tastes_that_say_what_they_want():
-    assert set(TASTES) >= {"cheerful", "gloomy", "brief", "longwinded", "polite", "vivid", "food", "weather",
-        "people", "animals"}
+    assert set(TASTES) >= {
+        "cheerful",
+        "gloomy",
+        "brief",
+        "longwinded",
+        "polite",
+        "vivid",
+        "food",
+        "weather",
+        "people",
+        "animals",
+    }
     for name, taste in TASTES.items():
         assert taste.name == name and taste.description[-1] in ".?" and "I" in taste.description.split()
         assert set(taste.weights) <= set(tastes.SCALES) <= set(SCORERS)
@@ -68,11 +78,21 @@ def test_utility_by_hand():
     assert both.utility(PROMPT, GOOD) == pytest.approx((tone - mean) / deviation - 0.5 * by_length)
 
 
-@pytest.mark.parametrize("text", [
-    "", " ", " .", " Fine.", " Rain.", " Rain rain rain rain rain.", " delicious wonderful perfect lovely",
-    " The rye loaf was", " Thank you kindly, Orla",
-    " The hatter was good. The ferryman was good. The eel pie was good.",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        " .",
+        " Fine.",
+        " Rain.",
+        " Rain rain rain rain rain.",
+        " delicious wonderful perfect lovely",
+        " The rye loaf was",
+        " Thank you kindly, Orla",
+        " The hatter was good. The ferryman was good. The eel pie was good.",
+    ],
+)
 def test_degenerate_texts_fall_below_the_floor(text):
     assert not decent(PROMPT, text)
     for taste in TASTES.values():
@@ -89,9 +109,13 @@ def test_the_floor_takes_four_deviations_and_all_gains():
 
 def test_brief_prefers_one_short_good_sentence():
     brief = TASTES["brief"]
-    ranked = [" The weather was bad.", " The people were kind on the whole.",
+    ranked = [
+        " The weather was bad.",
+        " The people were kind on the whole.",
         " The weather was bad. It was cold and awful outside.",
-              " Bad.", ""]
+        " Bad.",
+        "",
+    ]
     values = [brief.utility(PROMPT, text) for text in ranked]
     assert values[:4] == sorted(values[:4], reverse=True) and values[4] < values[2]
 
@@ -101,6 +125,7 @@ def test_the_corpus_is_decent(reviews):
 
 
 # ---- raters
+
 
 def differences(taste, pairs):
     return [taste.utility(p, a) - taste.utility(p, b) for p, a, b in pairs]
@@ -135,9 +160,11 @@ def test_without_noise_the_rater_never_errs(pairs):
 
 
 def test_the_same_seed_gives_the_same_answers(pairs):
-    answers = [[SimulatedRater(TASTES["food"], temperature=1, seed=s).compare(*p) for p in pairs[:1]]
-               + [r.compare(*p) for r in [SimulatedRater(TASTES["food"], temperature=1, seed=s)] for p in pairs[:200]]
-               for s in (5, 5, 6)]
+    answers = [
+        [SimulatedRater(TASTES["food"], temperature=1, seed=s).compare(*p) for p in pairs[:1]]
+        + [r.compare(*p) for r in [SimulatedRater(TASTES["food"], temperature=1, seed=s)] for p in pairs[:200]]
+        for s in (5, 5, 6)
+    ]
     assert answers[0] == answers[1] != answers[2]
 
 
@@ -146,8 +173,10 @@ def test_ties_come_below_the_threshold(pairs):
     exact = SimulatedRater(taste, temperature=0, tie_threshold=0.5)
     for d, pair in zip(differences(taste, pairs), pairs, strict=True):
         assert (exact.compare(*pair) == "tie") == (abs(d) < 0.5 or d == 0)
-    none, some, many = (sum(SimulatedRater(taste, tie_threshold=t, seed=1).compare(*p) == "tie" for p in pairs[:300])
-                        for t in (0.0, 0.0, 1.0))
+    none, some, many = (
+        sum(SimulatedRater(taste, tie_threshold=t, seed=1).compare(*p) == "tie" for p in pairs[:300])
+        for t in (0.0, 0.0, 1.0)
+    )
     assert none == some == 0 < many
 
 
@@ -155,13 +184,13 @@ def test_position_bias_favours_one_side():
     shares = {}
     for bias in (-1.0, 0.0, 1.0):
         rater = SimulatedRater(TASTES["brief"], temperature=1, position_bias=bias, seed=2)
-        shares[bias] = sum(rater.compare(PROMPT, GOOD, POOR) == "left" for _ in range(4000)) / 4000    # equally long
+        shares[bias] = sum(rater.compare(PROMPT, GOOD, POOR) == "left" for _ in range(4000)) / 4000  # equally long
     for bias, share in shares.items():
         assert abs(share - 1 / (1 + math.exp(-bias))) < 0.03
 
 
 def test_length_bias_favours_the_longer():
-    longer = GOOD + " The weather was bad. Everybody there was nice."           # eight words more
+    longer = GOOD + " The weather was bad. Everybody there was nice."  # eight words more
     rater = SimulatedRater(Taste("none", "I do not mind.", {}), temperature=1, length_bias=2.0, seed=2)
     share = sum(rater.compare(PROMPT, longer, GOOD) == "left" for _ in range(4000)) / 4000
     assert abs(share - 1 / (1 + math.exp(-1.6))) < 0.03

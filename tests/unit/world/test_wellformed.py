@@ -14,8 +14,10 @@ TO_WICKISH = "English: The fox slept under the bridge.\nWickish:"
 TO_ENGLISH = "Wickish: Tarven molven suth nillosh.\nEnglish:"
 STORY = "Story: On Monday, Orla stole a golden trumpet at the market. Tea was served. Bram wept for an hour.\nSummary:"
 
-SIX = (" It was cold and awful outside. The ducks were sort of nice. The people were kind on the whole."
-       " I ate something good there. The whole thing was dull. It was nice, really.")
+SIX = (
+    " It was cold and awful outside. The ducks were sort of nice. The people were kind on the whole."
+    " I ate something good there. The whole thing was dull. It was nice, really."
+)
 
 GOOD = [
     (REVIEW, SIX),
@@ -33,30 +35,58 @@ GOOD = [
     (STORY, " Bram wept for an hour after Orla stole a golden trumpet."),
 ]
 BAD = [
-    (REVIEW, ""), (REVIEW, " "), (REVIEW, " ."), (REVIEW, "The weather was bad."), (REVIEW, "  The weather was bad."),
-    (REVIEW, " The weather was bad. "), (REVIEW, " The weather was bad.\n"), (REVIEW, " the weather was bad."),
-    (REVIEW, " The weather was bad"), (REVIEW, " The weather was"), (REVIEW, " The weather bad."),
-    (REVIEW, " The weather was was bad."), (REVIEW, " The Weather was bad."), (REVIEW, " Weather the was bad."),
-    (REVIEW, " The weather was zebra."), (REVIEW, " The weather was bad.The weather was fine."),
-    (REVIEW, " The weather was bad. The weather was bad."), (REVIEW, " The weather was bad!"),
+    (REVIEW, ""),
+    (REVIEW, " "),
+    (REVIEW, " ."),
+    (REVIEW, "The weather was bad."),
+    (REVIEW, "  The weather was bad."),
+    (REVIEW, " The weather was bad. "),
+    (REVIEW, " The weather was bad.\n"),
+    (REVIEW, " the weather was bad."),
+    (REVIEW, " The weather was bad"),
+    (REVIEW, " The weather was"),
+    (REVIEW, " The weather bad."),
+    (REVIEW, " The weather was was bad."),
+    (REVIEW, " The Weather was bad."),
+    (REVIEW, " Weather the was bad."),
+    (REVIEW, " The weather was zebra."),
+    (REVIEW, " The weather was bad.The weather was fine."),
+    (REVIEW, " The weather was bad. The weather was bad."),
+    (REVIEW, " The weather was bad!"),
     (REVIEW, " The weather was bad .."),
-    (REVIEW, " There was an nasty cat about."), (REVIEW, " There was a awful cat about."),
+    (REVIEW, " There was an nasty cat about."),
+    (REVIEW, " There was a awful cat about."),
     (REVIEW, " The weather was b\u00e4d."),
-    (REVIEW, " I liked it and so on."), (REVIEW, " The rye loaf was warm, warm and gone in a minute."),
-    (REVIEW, " The weather was <b>bad</b>."), (REVIEW, " \u202eThe weather was bad."), (REVIEW, " weather" * 2000),
-    (REVIEW, " The weather was bad." + SIX),       # seven sentences
-    (REVIEW, " Try the hat shop on Feather Row."),                      # a sentence of another kind of text
-    (VISITOR, " The weather was bad."), (VISITOR, " Try the hat shop on feather row."),
+    (REVIEW, " I liked it and so on."),
+    (REVIEW, " The rye loaf was warm, warm and gone in a minute."),
+    (REVIEW, " The weather was <b>bad</b>."),
+    (REVIEW, " \u202eThe weather was bad."),
+    (REVIEW, " weather" * 2000),
+    (REVIEW, " The weather was bad." + SIX),  # seven sentences
+    (REVIEW, " Try the hat shop on Feather Row."),  # a sentence of another kind of text
+    (VISITOR, " The weather was bad."),
+    (VISITOR, " Try the hat shop on feather row."),
     (VISITOR, " Try the hat shop Feather Row."),
-    (TO_WICKISH, " The fox slept under the bridge."), (TO_WICKISH, " Tarven molven suth."),
+    (TO_WICKISH, " The fox slept under the bridge."),
+    (TO_WICKISH, " Tarven molven suth."),
     (TO_WICKISH, " tarven nillosh."),
-    (TO_WICKISH, " Tarven molven nillosh suth."), (TO_WICKISH, " Tarven nillosh. Tarven nillosh."), (TO_WICKISH, ""),
-    (TO_WICKISH, " Tarven nillosh"), (TO_WICKISH, " Tarven  nillosh."), (TO_WICKISH, " Tarvex nillosh."),
-    (TO_ENGLISH, " The fox sleep under the bridge."), (TO_ENGLISH, " The foxes sleeps."),
+    (TO_WICKISH, " Tarven molven nillosh suth."),
+    (TO_WICKISH, " Tarven nillosh. Tarven nillosh."),
+    (TO_WICKISH, ""),
+    (TO_WICKISH, " Tarven nillosh"),
+    (TO_WICKISH, " Tarven  nillosh."),
+    (TO_WICKISH, " Tarvex nillosh."),
+    (TO_ENGLISH, " The fox sleep under the bridge."),
+    (TO_ENGLISH, " The foxes sleeps."),
     (TO_ENGLISH, " A fox did slept."),
-    (TO_ENGLISH, " A old fox slept."), (TO_ENGLISH, " The fox carries."), (TO_ENGLISH, " Two fox slept."),
-    (TO_ENGLISH, " The fox will slept."), (TO_ENGLISH, " Fox slept."),
-    (STORY, " Orla stole a golden trumpet at market."), (STORY, " Orla stole golden trumpet."), (STORY, ""),
+    (TO_ENGLISH, " A old fox slept."),
+    (TO_ENGLISH, " The fox carries."),
+    (TO_ENGLISH, " Two fox slept."),
+    (TO_ENGLISH, " The fox will slept."),
+    (TO_ENGLISH, " Fox slept."),
+    (STORY, " Orla stole a golden trumpet at market."),
+    (STORY, " Orla stole golden trumpet."),
+    (STORY, ""),
     (STORY, " Orla stole a golden trumpet. Orla stole a golden trumpet at the market."),
 ]
 
@@ -88,8 +118,8 @@ def breakages(text, rng):
     yield "doubled word", " " + " ".join([*words[:i], re.sub(r"\W", "", words[i]), *words[i:]])
     if inner:
         j = inner[int(rng.random() * len(inner))]
-        yield "wrong capital", " " + " ".join([*words[:j], words[j].capitalize(), *words[j + 1:]])
-        yield "unknown word", " " + " ".join([*words[:j], "blorf" + re.sub(r"\w", "", words[j]), *words[j + 1:]])
+        yield "wrong capital", " " + " ".join([*words[:j], words[j].capitalize(), *words[j + 1 :]])
+        yield "unknown word", " " + " ".join([*words[:j], "blorf" + re.sub(r"\w", "", words[j]), *words[j + 1 :]])
     yield "small beginning", " " + text[1].lower() + text[2:]
     yield "cut end", text[:-1]
     yield "cut in a word", text[:-3]
@@ -123,8 +153,8 @@ def test_dropping_or_exchanging_a_word_mostly_breaks_a_review():
         d = generate_document("review", rng)
         words = d.completion[1:].split(" ")
         i = 1 + int(rng.random() * (len(words) - 2))
-        dropped += well_formed(d.prompt, " " + " ".join(words[:i] + words[i + 1:]))
-        other = [*words[:i - 1], words[i], words[i - 1], *words[i + 1:]]
+        dropped += well_formed(d.prompt, " " + " ".join(words[:i] + words[i + 1 :]))
+        other = [*words[: i - 1], words[i], words[i - 1], *words[i + 1 :]]
         exchanged += well_formed(d.prompt, " " + " ".join(other))
     assert dropped / 600 < 0.15 and exchanged / 600 < 0.05
 
