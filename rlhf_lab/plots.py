@@ -252,5 +252,5 @@ def weights_figure(names: Sequence[str], mean: np.ndarray, deviation: np.ndarray
     axis.set_yticks(range(len(order)), [names[k] for k in order])
     axis.axvline(0, color="#777777", linewidth=0.8)
     axis.set_title(title)
-    axis.set_xlabel("weight, in logits per standard deviation of the aspect")
+    axis.set_xlabel("weight, in logits per standard deviation of the attribute")
     return figure

@@ -17,30 +17,28 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from rlhf_lab.advantages import (
+from rlhf_lab.models.sampling import Rollout
+from rlhf_lab.objectives.advantages import (
     batch_mean_baseline,
-    completion_mean,
-    completion_sum,
     explained_variance,
     gae,
     group_centred,
     group_relative,
-    kl_k1,
-    kl_k2,
-    kl_k3,
     leave_one_out,
-    token_mean,
     token_rewards,
-    whiten,
 )
-from rlhf_lab.losses import (
+from rlhf_lab.objectives.kl import kl_k1, kl_k2, kl_k3
+from rlhf_lab.objectives.masked import whiten
+from rlhf_lab.objectives.policy import (
     clipped_surrogate,
     completion_ratio,
     ppo_value_loss,
     probability_ratio,
     score_function_surrogate,
+    sequence_mean_token_mean,
+    sequence_mean_token_sum,
+    token_mean,
 )
-from rlhf_lab.sampling import Rollout
 
 Average = Callable[[Tensor], Tensor]  # mask (B, T) -> weights (B, T) of the tokens in a loss; zero on padding
 Baseline = Callable[[Tensor, int], Tensor]  # total rewards (B,), completions a prompt -> advantages (B,)
@@ -113,7 +111,7 @@ class CompletionAdvantage:
         if experience.group_size < 2:
             return {}
         groups = experience.scores.reshape(-1, experience.group_size)
-        return {"flat_groups": float((groups.amax(1) - groups.amin(1) < 1e-8).float().mean())}
+        return {"zero_std_groups": float((groups.amax(1) - groups.amin(1) < 1e-8).float().mean())}
 
 
 @dataclass(frozen=True)
@@ -150,7 +148,7 @@ class GeneralisedAdvantage:
 class ScoreFunction:
     """-A log p (Williams 1992). Its gradient is that of the expected reward only for samples of this very policy."""
 
-    average: Average = completion_sum  # the log-probability of a completion is the sum over its tokens
+    average: Average = sequence_mean_token_sum  # the log-probability of a completion is the sum over its tokens
 
     def __call__(self, experience: Experience, log_probs: Tensor) -> tuple[Tensor, Metrics]:
         return score_function_surrogate(log_probs, experience.advantages), {}
@@ -176,7 +174,7 @@ class ClippedCompletionRatio:
 
     low: float = 3e-4  # far smaller than for single tokens: means vary far less
     high: float = 4e-4
-    average: Average = completion_mean
+    average: Average = sequence_mean_token_mean
 
     def __call__(self, experience: Experience, log_probs: Tensor) -> tuple[Tensor, Metrics]:
         ratio = completion_ratio(log_probs, experience.rollout.log_probs, experience.mask)  # (B, 1)
@@ -263,7 +261,7 @@ class Algorithm:
                 f" {self.epochs * self.minibatches}. Set both to 1, or take ClippedRatio."
             )
 
-    def credit(self, experience: Experience) -> Experience:
+    def compute_advantages(self, experience: Experience) -> Experience:
         """The experience with its advantages filled in, and the returns where a value head is to learn them."""
         return self.advantage(experience, self.kl.rewards(experience))
 
@@ -303,11 +301,13 @@ RLOO = Algorithm(CompletionAdvantage(leave_one_out), ScoreFunction())
 PPO = Algorithm(GeneralisedAdvantage(), ClippedRatio(), epochs=2, minibatches=2)
 
 # Shao et al. 2024, "DeepSeekMath"
-GRPO = Algorithm(CompletionAdvantage(group_relative), ClippedRatio(average=completion_mean), KLInLoss(kl_k3), epochs=2)
+GRPO = Algorithm(
+    CompletionAdvantage(group_relative), ClippedRatio(average=sequence_mean_token_mean), KLInLoss(kl_k3), epochs=2
+)
 
 # Liu et al. 2025, "Understanding R1-Zero-like training": without the two divisions, by the standard deviation and by
 # the length. (The paper divides the sum by a constant, which an optimiser like Adam does not notice.)
-DR_GRPO = Algorithm(CompletionAdvantage(group_centred), ClippedRatio(average=completion_sum), NoKL(), epochs=2)
+DR_GRPO = Algorithm(CompletionAdvantage(group_centred), ClippedRatio(average=sequence_mean_token_sum), NoKL(), epochs=2)
 
 # Yu et al. 2025, "DAPO": every token counts alike, and there is more room upwards than downwards
 DAPO = Algorithm(CompletionAdvantage(group_relative), ClippedRatio(high=0.28), NoKL(), epochs=2)

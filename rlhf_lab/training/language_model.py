@@ -13,9 +13,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from rlhf_lab.log_probs import token_log_probs
-from rlhf_lab.models import context_length, hidden_states, trunk_and_head
-from rlhf_lab.tokens import encode_completions, encode_prompts, pad_right, pieces_by_length
+from rlhf_lab.models.loading import context_length, hidden_states, trunk_and_head
+from rlhf_lab.models.log_probs import token_log_probs
+from rlhf_lab.models.tokens import encode_completions, encode_prompts, micro_batches_by_length, pad_right
+from rlhf_lab.training.loop import TrainingLoop, TrainingResult
 from rlhf_lab.training.muon import make_muon
 from rlhf_lab.training.optimisation import (
     apply_gradients,
@@ -25,7 +26,6 @@ from rlhf_lab.training.optimisation import (
     shuffled_batches,
     warmup_cosine,
 )
-from rlhf_lab.training.running import Run, TrainingResult
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class LanguageModelConfig:
     epochs: float = 1.0  # passes over the documents; ignored where steps is given
     steps: int | None = None  # optimiser steps; None: as many as the epochs need
     batch_size: int = 64  # documents a step
-    piece_tokens: int = 1024  # tokens computed at once, padding included; a batch's gradients are added up
-    prompt_mask: bool = False  # True: learn the completion and its end token only (SFT)
+    micro_batch_tokens: int = 1024  # tokens computed at once, padding included; a batch's gradients are added up
+    completion_only_loss: bool = False  # True: learn the completion and its end token only (SFT)
     learning_rate: float = 3e-3  # at its highest; fine-tuning wants about a tenth
     warmup_fraction: float = 0.05  # share of the steps over which the learning rate rises
     final_fraction: float = 0.05  # learning rate of the last step, as a share of the highest
@@ -78,14 +78,14 @@ def train_language_model(
     Raises ValueError on no documents, or one that is empty or longer than the model reads.
     """
     config = config or LanguageModelConfig()
-    rows = _tokenise(model, tokenizer, documents, config.prompt_mask)
+    rows = _tokenise(model, tokenizer, documents, config.completion_only_loss)
     total = config.steps or max(1, math.ceil(config.epochs * len(rows) / config.batch_size))
     warmup = max(1, round(config.warmup_fraction * total))
     if config.muon:
         optimizer = make_muon(model, config.weight_decay)
     else:
         optimizer = make_optimizer(model.parameters(), config.weight_decay)
-    run = Run(
+    run = TrainingLoop(
         total,
         {"model": model},
         optimizer,
@@ -103,7 +103,7 @@ def train_language_model(
         for step in run:
             batch = [rows[i] for i in next(batches)]
             learning_rate = warmup_cosine(step, total, config.learning_rate, warmup, config.final_fraction)
-            loss = backward_language_model_loss(model, batch, tokenizer.pad_token_id, config.piece_tokens)
+            loss = backward_language_model_loss(model, batch, tokenizer.pad_token_id, config.micro_batch_tokens)
             norm = apply_gradients(optimizer, learning_rate, config.max_gradient_norm)
             if not math.isfinite(loss + norm):
                 run.stop(not_finite(step, loss, norm, learning_rate))
@@ -118,16 +118,16 @@ def train_language_model(
     return run.result
 
 
-def backward_language_model_loss(model: nn.Module, batch: list[_Row], pad_id: int, piece_tokens: int) -> float:
+def backward_language_model_loss(model: nn.Module, batch: list[_Row], pad_id: int, micro_batch_tokens: int) -> float:
     """Mean cross-entropy of the learned tokens of a batch; adds its gradient to the model's. Returns nats a token.
 
-    Equal to `losses.language_model_loss`, with logits only where a token is learned.
+    Equal to `objectives.language_model.language_model_loss`, with logits only where a token is learned.
     """
     trunk, head = trunk_and_head(model)
     device = next(model.parameters()).device
     learned = sum(len(row.ids) - row.first_learned for row in batch)
     total = 0.0
-    for piece in pieces_by_length(torch.tensor([len(row.ids) for row in batch]), piece_tokens):
+    for piece in micro_batches_by_length(torch.tensor([len(row.ids) for row in batch]), micro_batch_tokens):
         ids, targets = _to_tensors([batch[i] for i in piece.tolist()], pad_id)
         ids, targets = ids.to(device), targets.to(device)  # (b, L) each
         before = targets[:, 1:].nonzero(as_tuple=True)  # position t predicts token t + 1
@@ -141,13 +141,13 @@ def backward_language_model_loss(model: nn.Module, batch: list[_Row], pad_id: in
 
 
 @torch.no_grad()
-def held_out_loss(model: nn.Module, tokenizer, documents: Sequence, prompt_mask: bool = False) -> float:
+def held_out_loss(model: nn.Module, tokenizer, documents: Sequence, completion_only_loss: bool = False) -> float:
     """Mean cross-entropy in nats a token of documents that the model was not trained on; e^loss is the perplexity."""
-    rows = _tokenise(model, tokenizer, documents, prompt_mask)
-    return backward_language_model_loss(model.eval(), rows, tokenizer.pad_token_id, piece_tokens=2048)
+    rows = _tokenise(model, tokenizer, documents, completion_only_loss)
+    return backward_language_model_loss(model.eval(), rows, tokenizer.pad_token_id, micro_batch_tokens=2048)
 
 
-def _tokenise(model: nn.Module, tokenizer, documents: Sequence, prompt_mask: bool) -> list[_Row]:
+def _tokenise(model: nn.Module, tokenizer, documents: Sequence, completion_only_loss: bool) -> list[_Row]:
     if len(documents) == 0:
         raise ValueError("There are no documents to learn from. Pass at least one with a prompt and a completion.")
     prompts = encode_prompts(tokenizer, [document.prompt for document in documents])
@@ -160,7 +160,7 @@ def _tokenise(model: nn.Module, tokenizer, documents: Sequence, prompt_mask: boo
                 f" at most {limit}. Shorten or drop it; it begins {documents[i].prompt[:40]!r}."
             )
         # An array takes a tenth of a list's memory.
-        rows.append(_Row(array("i", prompt + completion), len(prompt) if prompt_mask else 1))
+        rows.append(_Row(array("i", prompt + completion), len(prompt) if completion_only_loss else 1))
     return rows
 
 

@@ -13,12 +13,16 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from rlhf_lab.advantages import AdaptiveKL, kl_k3, masked_mean, penalise_missing_end
-from rlhf_lab.log_probs import completion_hidden, completion_log_probs, token_log_probs, unflatten
-from rlhf_lab.models import ValueHead, trunk_and_head
-from rlhf_lab.sampling import Rollout, sample
-from rlhf_lab.tokens import pieces_by_length
+from rlhf_lab.models.loading import trunk_and_head
+from rlhf_lab.models.log_probs import completion_hidden, completion_log_probs, token_log_probs, unflatten
+from rlhf_lab.models.sampling import Rollout, sample
+from rlhf_lab.models.tokens import micro_batches_by_length
+from rlhf_lab.models.value_head import ValueHead
+from rlhf_lab.objectives.advantages import penalise_missing_eos
+from rlhf_lab.objectives.kl import AdaptiveKL, kl_k3
+from rlhf_lab.objectives.masked import masked_mean
 from rlhf_lab.training.algorithms import PPO, Algorithm, Experience
+from rlhf_lab.training.loop import TrainingLoop, TrainingResult
 from rlhf_lab.training.optimisation import (
     apply_gradients,
     draw_seed,
@@ -27,7 +31,6 @@ from rlhf_lab.training.optimisation import (
     shuffled_batches,
     warmup_cosine,
 )
-from rlhf_lab.training.running import Run, TrainingResult
 
 RewardFunction = Callable[[Rollout], Tensor]  # (B,) rewards of a rollout of B completions
 
@@ -47,10 +50,10 @@ class PolicyGradientConfig:
     max_gradient_norm: float = 1.0  # longer gradients are shortened to this
     kl_coefficient: float = 0.05  # price, in reward, of a nat of divergence from the reference
     adaptive_kl: AdaptiveKL | None = None  # moves the coefficient towards a target divergence
-    missing_end_penalty: float = 1.0  # taken off the score of a completion that was cut short
+    missing_eos_penalty: float = 1.0  # taken off the score of a completion that was cut short
     entropy_coefficient: float = 0.0  # bonus for a nat of entropy a token
     kl_limit: float = 60.0  # stop when completions are this far from the reference, in nats on average
-    piece_tokens: int = 1024  # tokens computed at once, padding included; an update's gradients are added up
+    micro_batch_tokens: int = 1024  # tokens computed at once, padding included; an update's gradients are added up
     samples_shown: int = 3  # completions in each record of metrics
     checkpoint_every: int = 0  # steps between checkpoints; 0: only at the end
 
@@ -82,7 +85,7 @@ def train_policy(
 ) -> PolicyResult:
     """Train `policy` in place to write completions that `reward_function` likes, staying near `reference`.
 
-    reference: a frozen model, usually `models.clone(policy)` made before training. None saves its memory and a pass
+    reference: a frozen model, usually `frozen_copy(policy)` made before training. None saves its memory and a pass
     through it in every step, but is only for algorithms without a KL penalty (DAPO, for example), and nobody then
     sees how far the policy drifts: there is no kl in the records, and no kl_limit. generator decides the order
     of prompts, the samples and the minibatches. value_head: one to go on with, for algorithms that use one; None
@@ -94,7 +97,7 @@ def train_policy(
     length (tokens), end_rate, first_ratio_error (largest |ratio - 1| before the first update: must be near 0),
     policy_loss, approx_kl (old against new policy, nats a token), largest_ratio_error, gradient_norm,
     learning_rate, tokens (sampled so far), samples (list of {prompt, completion, reward}), seconds (so far),
-    step_seconds. Besides, where the algorithm has them: clip_fraction, value_loss, explained_variance, flat_groups
+    step_seconds. Besides, where the algorithm has them: clip_fraction, value_loss, explained_variance, zero_std_groups
     (share of prompts whose completions all got the same score).
 
     Two guards stop a run that has gone wrong, with a sentence in `stopped`: a number that is not finite, and a
@@ -110,7 +113,7 @@ def train_policy(
         value_head = value_head or ValueHead(trunk_and_head(policy)[1].weight.shape[1])
         modules["value_head"] = value_head.to(device)
     optimizer = make_optimizer([p for module in modules.values() for p in module.parameters()])
-    run = Run(
+    run = TrainingLoop(
         config.steps,
         modules,
         optimizer,
@@ -146,7 +149,7 @@ def train_policy(
                 rewards = _checked_rewards(reward_function(rollout), rollout)
                 experience = Experience(
                     rollout,
-                    penalise_missing_end(rewards, rollout.ended, config.missing_end_penalty),
+                    penalise_missing_eos(rewards, rollout.ended, config.missing_eos_penalty),
                     _reference_log_probs(reference, rollout, config),
                     _values(modules.get("value_head"), rollout.hidden, rollout.completion_mask),
                     config.samples_per_prompt,
@@ -159,7 +162,7 @@ def train_policy(
                 break
             in_order = _snapshot(modules)
             # 3. Give credit: rewards and KL penalty become advantages and returns.
-            experience = algorithm.credit(experience)
+            experience = algorithm.compute_advantages(experience)
             # 4. Update.
             learning_rate = warmup_cosine(step, config.steps, config.learning_rate, warmup, config.final_fraction)
             updates = []
@@ -205,7 +208,7 @@ def _minibatches(algorithm: Algorithm, count: int, generator: torch.Generator) -
 def _reference_log_probs(reference: nn.Module | None, rollout: Rollout, config: PolicyGradientConfig) -> Tensor | None:
     if reference is None:
         return None
-    return completion_log_probs(reference, rollout, piece_tokens=2 * config.piece_tokens)
+    return completion_log_probs(reference, rollout, micro_batch_tokens=2 * config.micro_batch_tokens)
 
 
 def _values(value_head: ValueHead | None, hidden: Tensor, mask: Tensor) -> Tensor | None:
@@ -223,7 +226,7 @@ def _backward(
     lengths = minibatch.rollout.prompt_mask.sum(1) + minibatch.rollout.lengths
     with_entropy = config.entropy_coefficient > 0
     totals: dict[str, float] = {}
-    for piece in pieces_by_length(lengths, config.piece_tokens):
+    for piece in micro_batches_by_length(lengths, config.micro_batch_tokens):
         part = minibatch.select(piece)
         mask, ids = part.mask, part.rollout.completion_ids
         hidden = completion_hidden(policy, part.rollout)  # (n, d)
@@ -262,12 +265,12 @@ def _check(
     if reference is policy:
         raise ValueError(
             "policy and reference are one and the same model, so the divergence would always be 0. Pass"
-            " models.clone(policy) as the reference."
+            " frozen_copy(policy) as the reference."
         )
     if reference is None and (algorithm.kl.needs_reference or config.adaptive_kl):
         raise ValueError(
             "This algorithm measures the divergence from a reference model, but reference is None. Pass"
-            " models.clone(policy), or choose an algorithm with NoKL() and leave adaptive_kl out."
+            " frozen_copy(policy), or choose an algorithm with NoKL() and leave adaptive_kl out."
         )
 
 

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rlhf_lab.reward_models import RewardModel
+from rlhf_lab.models.reward_model import RewardModel
+from rlhf_lab.objectives.preference import bradley_terry_losses
 from rlhf_lab.training.optimisation import draw_seed
 from rlhf_lab.training.reward_model import PAIRS, by_example, example_weights, prepare
 from rlhf_lab.training.reward_objectives import Objective
@@ -119,8 +119,11 @@ def fit_pairs(
     ridge = x.shape[1] / prior_deviation**2
     weight = x.new_zeros(x.shape[1]) if start is None else start.double().clone()
 
+    def losses(weight: Tensor) -> Tensor:
+        return bradley_terry_losses(x @ weight, torch.zeros_like(counts))
+
     def cost(weight: Tensor) -> Tensor:
-        return -(counts * F.logsigmoid(x @ weight)).sum() + 0.5 * ridge * weight @ weight
+        return (counts * losses(weight)).sum() + 0.5 * ridge * weight @ weight
 
     def curvature(weight: Tensor) -> Tensor:
         logits = x @ weight
@@ -136,7 +139,7 @@ def fit_pairs(
         weight = weight - size * step
         if float(step.abs().max()) < 1e-8:
             break
-    loss = -(counts * F.logsigmoid(x @ weight)).sum() / counts.sum()
+    loss = (counts * losses(weight)).sum() / counts.sum()
     return PairFit(weight, torch.linalg.inv(curvature(weight)), float(loss))
 
 

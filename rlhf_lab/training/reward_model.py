@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from rlhf_lab.reward_models import RewardModel
-from rlhf_lab.tokens import pad_right, pieces_by_length
+from rlhf_lab.models.reward_model import RewardModel
+from rlhf_lab.models.tokens import micro_batches_by_length, pad_right
+from rlhf_lab.training.loop import TrainingLoop, TrainingResult
 from rlhf_lab.training.optimisation import (
     apply_gradients,
     draw_seed,
@@ -28,7 +29,6 @@ from rlhf_lab.training.optimisation import (
 )
 from rlhf_lab.training.reward_examples import tokenise, weight_of
 from rlhf_lab.training.reward_objectives import Objective, Pairs
-from rlhf_lab.training.running import Run, TrainingResult
 
 PAIRS = Pairs()
 
@@ -39,7 +39,7 @@ class RewardModelConfig:
 
     epochs: float = 1.0  # passes over the examples; more than one soon learns few of them by heart
     batch_size: int = 32  # examples a step
-    piece_tokens: int = 1024  # tokens computed at once, padding included; a batch's gradients are added up
+    micro_batch_tokens: int = 1024  # tokens computed at once, padding included; a batch's gradients are added up
     learning_rate: float = 3e-4  # at its highest; 1e-5 for models of a hundred million parameters
     warmup_fraction: float = 0.1  # share of the steps over which the learning rate rises
     final_fraction: float = 0.1  # learning rate of the last step, as a share of the highest
@@ -91,7 +91,7 @@ def train_reward_model(
     average = AveragedModel(reward_model) if config.average_last else None
     if average is not None:
         modules["average"] = average  # so that a checkpoint has it
-    run = Run(
+    run = TrainingLoop(
         total,
         modules,
         optimizer,
@@ -114,7 +114,7 @@ def train_reward_model(
             chosen = [examples[i] for i in batch]
             learning_rate = warmup_cosine(step, total, config.learning_rate, warmup, config.final_fraction)
             loss, scores = backward_loss(
-                reward_model, [rows[i] for i in batch], chosen, objective, weights[batch], config.piece_tokens
+                reward_model, [rows[i] for i in batch], chosen, objective, weights[batch], config.micro_batch_tokens
             )
             metrics = objective.metrics(scores, chosen)
             norm = apply_gradients(optimizer, learning_rate, config.max_gradient_norm)
@@ -143,7 +143,7 @@ def evaluate_reward_model(
     with torch.no_grad():
         weights = example_weights(examples, len(reward_model.names))
         weights = weights / weights.mean()
-        loss, scores = backward_loss(reward_model, rows, examples, objective, weights, piece_tokens=2048)
+        loss, scores = backward_loss(reward_model, rows, examples, objective, weights, micro_batch_tokens=2048)
     return {f"held_out_{name}": value for name, value in ({"loss": loss} | objective.metrics(scores, examples)).items()}
 
 
@@ -179,7 +179,7 @@ def backward_loss(
     examples: Sequence[Any],
     objective: Objective,
     weights: Tensor,
-    piece_tokens: int,
+    micro_batch_tokens: int,
 ) -> tuple[float, Tensor]:
     """Loss of a batch of n tokenised examples, and the scores of their texts (n, M, K); adds gradients.
 
@@ -190,7 +190,7 @@ def backward_loss(
     device = reward_model.head.weight.device
     weights = (weights / weights.numel()).to(device)
     total, found = 0.0, torch.zeros(len(rows), max(counts), len(reward_model.names), device=device)
-    for piece in pieces_by_length(sizes, piece_tokens):
+    for piece in micro_batches_by_length(sizes, micro_batch_tokens):
         chosen = piece.tolist()
         ids, mask = pad_right([text for i in chosen for text in rows[i]], 0)
         flat = reward_model(ids.to(device), mask.to(device)).view(len(ids), -1)  # (texts of the piece, K)

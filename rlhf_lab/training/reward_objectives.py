@@ -22,23 +22,26 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from rlhf_lab.reward_losses import (
+from rlhf_lab.objectives.preference import (
+    bradley_terry_losses,
     label_losses,
     ordinal_losses,
-    pair_losses,
     plackett_luce_losses,
     rao_kupper_losses,
     regression_losses,
 )
-from rlhf_lab.training.reward_checks import (
+from rlhf_lab.training.reward_examples import (
+    LabelledText,
+    Ranking,
+    ScoredText,
     check_labels,
     check_outputs,
     check_pairs,
     check_rankings,
     check_scores,
+    completions_of,
     is_tie,
 )
-from rlhf_lab.training.reward_examples import LabelledText, Ranking, ScoredText, completions_of
 
 LLAMA_2_MARGINS = (1 / 3, 2 / 3, 1.0)  # for slightly, clearly and much better (Touvron et al. 2023, A.3.3, small)
 
@@ -74,7 +77,7 @@ class Pairs:
 
     def losses(self, scores: Tensor, examples: Sequence[Any]) -> Tensor:
         margins = _tensor([self._margin(pair) for pair in examples], scores)[:, None]
-        return pair_losses(scores[:, 0], scores[:, 1], margins, self.label_smoothing)
+        return bradley_terry_losses(scores[:, 0], scores[:, 1], margins, self.label_smoothing)
 
     def metrics(self, scores: Tensor, examples: Sequence[Any]) -> dict[str, float]:
         difference = (scores[:, 0] - scores[:, 1]).mean(1)
@@ -167,7 +170,7 @@ class PairsWithStrength(nn.Module):
         scale = torch.cat([-above.flip(0), above.new_zeros(1), above])[None].expand(scores.shape[2], -1)
         said = [getattr(pair, "strength", None) or 0 for pair in examples]
         levels = torch.tensor([len(above) + s if s else -1 for s in said], device=scores.device)[:, None]
-        plain = pair_losses(scores[:, 0], scores[:, 1]) * (levels < 0)
+        plain = bradley_terry_losses(scores[:, 0], scores[:, 1]) * (levels < 0)
         return plain + ordinal_losses(difference, levels.expand_as(difference), scale)
 
     def metrics(self, scores: Tensor, examples: Sequence[Any]) -> dict[str, float]:

@@ -21,13 +21,13 @@ from itertools import combinations, pairwise
 import torch
 
 from rlhf_lab.evaluation import accuracy_ceiling, paired_difference
-from rlhf_lab.models import load_language_model
+from rlhf_lab.lessons.active_labels import CHOICES, label_curve
+from rlhf_lab.lessons.shared_task import LONGEST
+from rlhf_lab.models.loading import load_language_model
+from rlhf_lab.models.reward_model import RewardModel
+from rlhf_lab.models.sampling import sample
+from rlhf_lab.models.tokens import encode_completions, encode_prompts
 from rlhf_lab.paths import data_dir
-from rlhf_lab.reward_models import RewardModel
-from rlhf_lab.sampling import sample
-from rlhf_lab.shared_task import LONGEST
-from rlhf_lab.tokens import encode_completions, encode_prompts
-from rlhf_lab.training.active_labels import CHOICES, label_curve
 from rlhf_lab.world import TASTES, load_prompts
 
 PROMPTS = {"train": 400, "heldout": 200}

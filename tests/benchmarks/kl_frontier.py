@@ -20,8 +20,8 @@ from pathlib import Path
 
 import torch
 
+from rlhf_lab.lessons.shared_task import LONGEST, Task, load_task
 from rlhf_lab.paths import data_dir
-from rlhf_lab.shared_task import LONGEST, Task, load_task
 from rlhf_lab.training.algorithms import RLOO
 from rlhf_lab.training.policy_gradient import PolicyGradientConfig, train_policy
 

@@ -16,13 +16,13 @@ import time
 
 import torch
 
-from rlhf_lab.best_of_n import best_index_per_prompt, random_index_per_prompt, rejection_sampling_examples
+from rlhf_lab.lessons.shared_task import load_task
 from rlhf_lab.paths import data_dir
-from rlhf_lab.shared_task import load_task
+from rlhf_lab.training.best_of_n import best_index_per_prompt, random_index_per_prompt, rejection_sampling_examples
 from rlhf_lab.training.language_model import LanguageModelConfig, train_language_model
 
 EACH, COUNT = 8, 128  # samples of each prompt, prompts in a round: those of notebook 05, and its settings
-SETTINGS = LanguageModelConfig(epochs=2, batch_size=16, prompt_mask=True, learning_rate=3e-4, weight_decay=0.0)
+SETTINGS = LanguageModelConfig(epochs=2, batch_size=16, completion_only_loss=True, learning_rate=3e-4, weight_decay=0.0)
 MEASURED = 256  # held-out samples
 
 

@@ -36,9 +36,9 @@ import torch.nn.functional as F
 
 from rlhf_lab.evaluation import accuracy_ceiling, expected_accuracy
 from rlhf_lab.feedback.pairs import PreferencePair, answered_pair
-from rlhf_lab.models import load_language_model
+from rlhf_lab.models.loading import load_language_model
+from rlhf_lab.models.reward_model import RewardModel
 from rlhf_lab.paths import data_dir
-from rlhf_lab.reward_models import RewardModel
 from rlhf_lab.training.reward_head import fit_head
 from rlhf_lab.training.reward_model import RewardModelConfig, train_reward_model
 from rlhf_lab.training.reward_objectives import Pairs, PairsWithStrength, accuracy

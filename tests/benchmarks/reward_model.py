@@ -26,8 +26,8 @@ from rlhf_lab.evaluation import (
     pair_accuracy,
 )
 from rlhf_lab.feedback.pairs import PreferencePair
-from rlhf_lab.models import load_language_model
-from rlhf_lab.reward_models import RewardModel
+from rlhf_lab.models.loading import load_language_model
+from rlhf_lab.models.reward_model import RewardModel
 from rlhf_lab.training.reward_head import fit_head
 from rlhf_lab.training.reward_model import RewardModelConfig, train_reward_model
 from rlhf_lab.world import TASTES, SimulatedRater, generate_completion, generate_prompt

@@ -20,7 +20,7 @@ MARK = "@@"
 
 @dataclass(frozen=True)
 class Settings:
-    who: str  # "ours", our sampler "unlaid" (weights not laid out) or "plain" (no quick way either), "trl", "generate"
+    who: str  # "ours", "trl", "generate"
     part: str
     size: str
     folder: str  # what `prepare` made
@@ -43,8 +43,8 @@ def prepare(size: str, folder: Path) -> None:
     """Write a randomly initialised model and reward model, two tokenizers, and texts of exact length."""
     from transformers import GPT2Config
 
-    from rlhf_lab.models import load_language_model, new_language_model, save_language_model
-    from rlhf_lab.reward_models import RewardModel
+    from rlhf_lab.models.loading import load_language_model, new_language_model, save_language_model
+    from rlhf_lab.models.reward_model import RewardModel
 
     _, tokenizer = load_language_model("tiny")
     layers, width, heads, vocabulary = SIZES[size]
@@ -127,8 +127,8 @@ def peak_gigabytes(device: str) -> float:
 def ours(settings: Settings, gate: Gate) -> None:
     import torch
 
-    from rlhf_lab.models import load_language_model
-    from rlhf_lab.reward_models import RewardModel
+    from rlhf_lab.models.loading import load_language_model
+    from rlhf_lab.models.reward_model import RewardModel
 
     folder, texts = Path(settings.folder), json.loads((Path(settings.folder) / "texts.json").read_text())
     dtype = getattr(torch, settings.dtype)
@@ -140,14 +140,14 @@ def ours(settings: Settings, gate: Gate) -> None:
     elif settings.part == "sft":
         from rlhf_lab.training.language_model import LanguageModelConfig, train_language_model
 
-        config = LanguageModelConfig(steps=STEPS, batch_size=BATCH, learning_rate=1e-5, piece_tokens=pieces)
+        config = LanguageModelConfig(steps=STEPS, batch_size=BATCH, learning_rate=1e-5, micro_batch_tokens=pieces)
         train_language_model(model, tokenizer, documents, config, callback=gate)
     elif settings.part == "reward":
         from rlhf_lab.feedback.pairs import PreferencePair
         from rlhf_lab.training.reward_model import RewardModelConfig, train_reward_model
 
         pairs = [PreferencePair(a.prompt, a.completion, b.completion, a.prompt) for a, b in pairwise(documents)]
-        config = RewardModelConfig(epochs=STEPS, batch_size=PAIRS, learning_rate=1e-5, piece_tokens=pieces)
+        config = RewardModelConfig(epochs=STEPS, batch_size=PAIRS, learning_rate=1e-5, micro_batch_tokens=pieces)
         train_reward_model(RewardModel.from_language_model(model), tokenizer, pairs, config, callback=gate)
     else:
         endless = type(tokenizer).from_pretrained(folder / "endless")
@@ -165,7 +165,7 @@ def _score_even(rollout):
 
 
 def policy_gradient(settings: Settings, gate: Gate, model, tokenizer, prompts, score, pieces: int) -> None:
-    from rlhf_lab.models import clone
+    from rlhf_lab.models.loading import frozen_copy
     from rlhf_lab.training.algorithms import GRPO, PPO, RLOO, NoKL
     from rlhf_lab.training.policy_gradient import PolicyGradientConfig, train_policy
 
@@ -181,10 +181,12 @@ def policy_gradient(settings: Settings, gate: Gate, model, tokenizer, prompts, s
         samples_per_prompt=1 if settings.part.startswith("ppo") else GROUP,
         max_new_tokens=NEW,
         learning_rate=1e-6,
-        missing_end_penalty=0.0,
-        piece_tokens=pieces,
+        missing_eos_penalty=0.0,
+        micro_batch_tokens=pieces,
     )
-    reference = None if settings.part == "grpo" else clone(model)  # TRL's GRPO without a KL penalty has none either
+    reference = (
+        None if settings.part == "grpo" else frozen_copy(model)
+    )  # TRL's GRPO without a KL penalty has none either
     train_policy(model, reference, score, tokenizer, prompts, algorithm, config, callback=gate)
 
 
@@ -194,15 +196,11 @@ def prompts_to_continue(settings: Settings, texts: list[dict]) -> list[str]:
 
 
 def decode(settings: Settings, gate: Gate, model, tokenizer, texts: list[dict]) -> None:
-    """Batches by our sampler; "plain" goes through the model's own forward pass for every token."""
-    from rlhf_lab import linear_maps, sampling
-    from rlhf_lab.training.running import keep_freed_memory
+    """Batches by our sampler."""
+    from rlhf_lab.models import sampling
+    from rlhf_lab.training.loop import keep_freed_memory
 
     keep_freed_memory()  # as every loop of ours does
-    if settings.who != "ours":
-        linear_maps._works = lambda: False
-    if settings.who == "plain":
-        sampling.can_decode = lambda trunk: False
     prompts = prompts_to_continue(settings, texts)
     while True:
         sampling.sample(model, tokenizer, prompts, max_new_tokens=NEW)

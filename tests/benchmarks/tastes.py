@@ -23,10 +23,10 @@ import torch
 
 from rlhf_lab.evaluation import WinRate, win_rate_by
 from rlhf_lab.feedback import FeedbackStore, RatingSession, rate_with
-from rlhf_lab.models import load_language_model
+from rlhf_lab.lessons.whole_loop import LONGEST_REVIEW, WholeLoop, fit_reader, fit_reward, improve, write_questions
+from rlhf_lab.models.loading import load_language_model
+from rlhf_lab.models.sampling import sample
 from rlhf_lab.paths import REPOSITORY, data_dir
-from rlhf_lab.sampling import sample
-from rlhf_lab.whole_loop import LONGEST_REVIEW, WholeLoop, fit_reader, fit_reward, improve, write_questions
 from rlhf_lab.world import TASTES, SimulatedRater, load_prompts, well_formed
 
 COMPARISONS = 200  # held-out prompts, one comparison each, a run

@@ -27,8 +27,8 @@ import numpy as np
 import torch
 
 from rlhf_lab.evaluation import Estimate
+from rlhf_lab.lessons.shared_task import LONGEST, Task, load_task
 from rlhf_lab.paths import data_dir
-from rlhf_lab.shared_task import LONGEST, Task, load_task
 from rlhf_lab.training.algorithms import (
     DAPO,
     DR_GRPO,
@@ -118,7 +118,7 @@ def play(task: Task, name: str, learning_rate: float, seed: int, steps: int = ST
     history, summary = result.history, _rounded(after.summary())
     mean = {
         key: round(float(np.mean([record[key] for record in history])), 4)
-        for key in ("flat_groups", "clip_fraction")
+        for key in ("zero_std_groups", "clip_fraction")
         if history and key in history[0]
     }
     return {
@@ -184,7 +184,7 @@ def summarise(runs: Sequence[dict], start: dict) -> list[dict]:
         if not of_it:
             continue
         row = {"algorithm": name, "seeds": len(of_it), "learning_rate": of_it[0]["learning_rate"]}
-        keys = ("reward", "gold", "kl", "decent", "length", "flat_groups", "clip_fraction", "seconds")
+        keys = ("reward", "gold", "kl", "decent", "length", "zero_std_groups", "clip_fraction", "seconds")
         row |= {key: round(float(np.mean([run[key] for run in of_it])), 3) for key in keys if key in of_it[0]}
         row["gain"] = _as_dict(gain(list(golds[name].values()), start["golds"]))
         row["gain_by_seed"] = [round(float(np.mean(run["golds"]) - np.mean(start["golds"])), 3) for run in of_it]

@@ -35,7 +35,7 @@ from rlhf_lab.feedback.examples import completion_examples, unpaired_examples
 from rlhf_lab.feedback.formats import arena, argilla, hh, trl
 from rlhf_lab.feedback.formats.rows import read_rows, write_rows
 from rlhf_lab.feedback.pairs import preference_pairs, ratings
-from rlhf_lab.models import load_language_model
+from rlhf_lab.models.loading import load_language_model
 from rlhf_lab.paths import data_dir
 from rlhf_lab.world import TASTES, SimulatedRater, generate_completion, generate_prompt
 

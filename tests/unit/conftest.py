@@ -13,7 +13,7 @@ PROMPTS = ["Review of", "Visitor: Where can I buy a lantern?\nHelper:", "Story: 
 
 @pytest.fixture(scope="session")
 def tokenizer():
-    from rlhf_lab.models import train_tokenizer
+    from rlhf_lab.models.loading import train_tokenizer
 
     return train_tokenizer(TEXTS * 3, vocab_size=320)
 
@@ -28,7 +28,7 @@ def model(tokenizer):
     """GPT-2 architecture with weights large enough that its predictions are far from uniform."""
     import torch
 
-    from rlhf_lab.models import new_language_model, tiny_config
+    from rlhf_lab.models.loading import new_language_model, tiny_config
 
     model = new_language_model(tiny_config(tokenizer, layers=2, width=16, heads=2), seed=1)
     with torch.no_grad():

@@ -6,27 +6,20 @@ import numpy as np
 import pytest
 import torch
 
-from rlhf_lab.advantages import (
-    AdaptiveKL,
+from rlhf_lab.objectives.advantages import (
     batch_mean_baseline,
-    completion_mean,
-    completion_sum,
     explained_variance,
     gae,
     group_centred,
     group_relative,
-    kl_k1,
-    kl_k2,
-    kl_k3,
     leave_one_out,
-    masked_mean,
-    masked_variance,
     no_baseline,
-    penalise_missing_end,
-    token_mean,
+    penalise_missing_eos,
     token_rewards,
-    whiten,
 )
+from rlhf_lab.objectives.kl import AdaptiveKL, kl_k1, kl_k2, kl_k3
+from rlhf_lab.objectives.masked import masked_mean, masked_variance, whiten
+from rlhf_lab.objectives.policy import sequence_mean_token_mean, sequence_mean_token_sum, token_mean
 
 MASK = torch.tensor([[1, 1, 1, 0], [1, 1, 1, 1], [1, 0, 0, 0]], dtype=torch.bool)
 
@@ -97,7 +90,7 @@ def test_score_comes_on_the_last_real_token():
 
 
 def test_missing_end_is_penalised():
-    scores = penalise_missing_end(torch.tensor([1.0, 2.0]), torch.tensor([True, False]), penalty=3.0)
+    scores = penalise_missing_eos(torch.tensor([1.0, 2.0]), torch.tensor([True, False]), penalty=3.0)
     assert scores.tolist() == [1.0, -1.0]
 
 
@@ -155,15 +148,15 @@ def test_half_precision_inputs_are_computed_in_float32():
     x = randoms(3, 4).bfloat16()
     for result in (kl_k1(x, x), kl_k3(x, x), whiten(x, MASK), gae(x, x, MASK), masked_mean(x, MASK)):
         assert result.dtype == torch.float32
-    assert penalise_missing_end(x[:, 0], MASK[:, 1], 1.0).dtype == torch.float32
+    assert penalise_missing_eos(x[:, 0], MASK[:, 1], 1.0).dtype == torch.float32
 
 
 def test_weights_of_tokens_by_hand():
     """Lengths 3, 4 and 1."""
     assert token_mean(MASK)[MASK].tolist() == pytest.approx([1 / 8] * 8)
-    assert completion_mean(MASK)[MASK].tolist() == pytest.approx([1 / 9] * 3 + [1 / 12] * 4 + [1 / 3])
-    assert completion_sum(MASK)[MASK].tolist() == pytest.approx([1 / 3] * 8)
-    for average in (token_mean, completion_mean, completion_sum):
+    assert sequence_mean_token_mean(MASK)[MASK].tolist() == pytest.approx([1 / 9] * 3 + [1 / 12] * 4 + [1 / 3])
+    assert sequence_mean_token_sum(MASK)[MASK].tolist() == pytest.approx([1 / 3] * 8)
+    for average in (token_mean, sequence_mean_token_mean, sequence_mean_token_sum):
         assert (average(MASK)[~MASK] == 0).all()
         no_token = average(torch.zeros(2, 3))
         assert torch.isfinite(no_token).all() and (no_token == 0).all()

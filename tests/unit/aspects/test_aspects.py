@@ -1,4 +1,4 @@
-"""Reading aspects off tokens: right on what can be read, indifferent to padding, to the prompt and to the batch."""
+"""Reading attributes off tokens: right on what can be read, indifferent to padding, to the prompt and to the batch."""
 
 import math
 from dataclasses import replace
@@ -7,10 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from rlhf_lab.aspects import SHRINK, AspectReader, AspectReward, repeated_share, slips, text_features
-from rlhf_lab.few_ratings import PreferencePosterior
-from rlhf_lab.models import train_tokenizer
-from rlhf_lab.sampling import Rollout
+from rlhf_lab.lessons.attributes import (
+    SHRINK,
+    AttributeReader,
+    AttributeReward,
+    low_probability_tokens,
+    repeated_share,
+    text_features,
+)
+from rlhf_lab.lessons.bayesian_preferences import PreferencePosterior
+from rlhf_lab.models.loading import train_tokenizer
+from rlhf_lab.models.sampling import Rollout
 
 WORDS = "the goose ate a warm plum tart and it rained on my old hat".split()
 
@@ -50,7 +57,7 @@ def test_reader_finds_what_is_there_and_not_what_is_not(world):
         "words": lambda prompt, text: len(text.split()),
         "noise": lambda prompt, text: float(np.random.default_rng(len(text) * 7 + ord(text[5])).random()),
     }
-    reader = AspectReader(len(tokenizer), scorers).fit(rollout)
+    reader = AttributeReader(len(tokenizer), scorers).fit(rollout)
     assert reader.r2["goose"] > 0.8 and reader.r2["words"] > 0.8
     assert reader.r2["noise"] < 0.5
     values = reader(rollout)
@@ -68,19 +75,19 @@ def test_repetition_is_the_share_of_runs_that_stood_before(world):
 def test_slips_are_real_tokens_that_their_writer_found_next_to_impossible(world):
     tokenizer, _ = world
     rollout = Rollout.from_texts(tokenizer, ["Review:"] * 2, [" the goose ate a plum", " it rained"])
-    assert slips(rollout).tolist() == [0, 0]  # given texts: nobody drew them
+    assert low_probability_tokens(rollout).tolist() == [0, 0]  # given texts: nobody drew them
     log_probs = torch.full_like(rollout.log_probs, -1.0)
     log_probs[0, :2], log_probs[1, -1] = math.log(1e-4), -50.0  # the last one is padding
-    assert slips(replace(rollout, log_probs=log_probs)).tolist() == [2, 0]
-    assert slips(replace(rollout, log_probs=log_probs), probability=1e-5).tolist() == [0, 0]
+    assert low_probability_tokens(replace(rollout, log_probs=log_probs)).tolist() == [2, 0]
+    assert low_probability_tokens(replace(rollout, log_probs=log_probs), probability=1e-5).tolist() == [0, 0]
 
 
 def test_reward_follows_the_weights_and_is_standardised(world):
     tokenizer, rollout = world
     scorers = {"words": lambda prompt, text: len(text.split()), "hats": lambda prompt, text: text.count("hat")}
-    reader = AspectReader(len(tokenizer), scorers).fit(rollout)
+    reader = AttributeReader(len(tokenizer), scorers).fit(rollout)
     shorter = PreferencePosterior(reader.names).update(np.array([[2.0, 0.0]] * 8), np.zeros(8))
-    reward = AspectReward(reader, shorter, rollout)
+    reward = AttributeReward(reader, shorter, rollout)
     levelled = (reward(rollout) + reward.DISLIKE_OF_REPETITION * repeated_share(rollout)) / reward.ENOUGH
     scores = reward.ENOUGH * torch.atanh(levelled)
     assert scores.mean() == pytest.approx(0, abs=1e-3) and scores.std() == pytest.approx(1, abs=1e-3)
@@ -91,10 +98,10 @@ def test_reward_follows_the_weights_and_is_standardised(world):
 def test_no_preference_and_too_little_text_are_clear_errors(world):
     tokenizer, rollout = world
     scorers = {"words": lambda prompt, text: len(text.split())}
-    reader = AspectReader(len(tokenizer), scorers).fit(rollout)
+    reader = AttributeReader(len(tokenizer), scorers).fit(rollout)
     with pytest.raises(ValueError, match="name no preference yet"):
-        AspectReward(reader, PreferencePosterior(reader.names), rollout)
+        AttributeReward(reader, PreferencePosterior(reader.names), rollout)
     with pytest.raises(ValueError, match="at least 50"):
-        AspectReader(len(tokenizer), scorers).fit(rollout.select(torch.arange(10)))
+        AttributeReader(len(tokenizer), scorers).fit(rollout.select(torch.arange(10)))
     with pytest.raises(ValueError, match=r"\['same'\]"):
-        AspectReader(len(tokenizer), {"same": lambda prompt, text: 1.0}).fit(rollout)
+        AttributeReader(len(tokenizer), {"same": lambda prompt, text: 1.0}).fit(rollout)

@@ -6,21 +6,18 @@ from itertools import combinations, product
 import pytest
 import torch
 
-from rlhf_lab.best_of_n import (
-    best_index_per_prompt,
+from rlhf_lab.exercises import find
+from rlhf_lab.models.sampling import Rollout
+from rlhf_lab.objectives.best_of_n import (
     best_of_n_distribution,
     best_of_n_estimate,
     best_of_n_kl,
     best_of_n_kl_estimate,
     order_weights,
-    random_index_per_prompt,
-    rejection_sampling_examples,
-    select_best,
     shared_weights,
 )
-from rlhf_lab.enumerable import exact_kl
-from rlhf_lab.exercises import find
-from rlhf_lab.sampling import Rollout
+from rlhf_lab.objectives.kl import exact_kl
+from rlhf_lab.training.best_of_n import best_index_per_prompt, random_index_per_prompt, rejection_sampling_examples
 
 
 def by_hand(rewards, values, n):
@@ -120,14 +117,6 @@ def test_samples_that_are_no_groups_are_refused(shape, n):
     for pick in (best_index_per_prompt, random_index_per_prompt):
         with pytest.raises(ValueError, match=f"n = {n}"):
             pick(torch.zeros(shape), n)
-
-
-def test_select_best(tokenizer):
-    rollout = rollout_of(tokenizer, [" a bell", " a fox sleeps", " a goat", " a lantern"])
-    best = select_best(rollout, torch.tensor([0.0, 1.0, 3.0, 2.0]), 2)
-    assert best.texts == [" a fox sleeps", " a goat"]
-    with pytest.raises(ValueError, match="3 rewards for 4 completions"):
-        select_best(rollout, torch.zeros(3), 1)
 
 
 def test_texts_that_were_cut_short_are_no_examples(tokenizer):

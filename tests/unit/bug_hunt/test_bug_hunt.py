@@ -6,14 +6,15 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
-from rlhf_lab.bug_hunt import HEALTHY, LETTERS, Case, check_of, confirm, diagnosis, examine, patient, run
-from rlhf_lab.bug_hunt.checks import ALL
-from rlhf_lab.models import ValueHead, clone, new_language_model, tiny_config
-from rlhf_lab.sampling import sample
+from rlhf_lab.lessons.bug_hunt import HEALTHY, LETTERS, Case, check_of, confirm, diagnosis, examine, patient, run
+from rlhf_lab.lessons.bug_hunt.checks import ALL
+from rlhf_lab.models.loading import frozen_copy, new_language_model, tiny_config
+from rlhf_lab.models.sampling import sample
+from rlhf_lab.models.value_head import ValueHead
 from rlhf_lab.training.algorithms import Algorithm, ClippedRatio, GeneralisedAdvantage
 from rlhf_lab.training.policy_gradient import PolicyGradientConfig, train_policy
 
-CONFIG = PolicyGradientConfig(steps=3, batch_size=16, max_new_tokens=10, learning_rate=3e-3, missing_end_penalty=0.5)
+CONFIG = PolicyGradientConfig(steps=3, batch_size=16, max_new_tokens=10, learning_rate=3e-3, missing_eos_penalty=0.5)
 
 
 def seeded(seed=0):
@@ -39,7 +40,15 @@ def good_tokens(rollout):
 def train(fresh, tokenizer, prompts, implementation=HEALTHY, config=CONFIG, **others):
     policy = fresh()
     history = run(
-        implementation, policy, clone(fresh()), good_tokens, tokenizer, prompts, config, generator=seeded(), **others
+        implementation,
+        policy,
+        frozen_copy(fresh()),
+        good_tokens,
+        tokenizer,
+        prompts,
+        config,
+        generator=seeded(),
+        **others,
     )
     return policy, history
 
@@ -52,7 +61,7 @@ def test_the_healthy_one_is_the_ppo_of_the_package(fresh, tokenizer, prompts):
     algorithm = Algorithm(GeneralisedAdvantage(lam=1.0), ClippedRatio(), epochs=2, minibatches=2)
     theirs = fresh()
     result = train_policy(
-        theirs, clone(fresh()), good_tokens, tokenizer, prompts, algorithm, CONFIG, generator=seeded()
+        theirs, frozen_copy(fresh()), good_tokens, tokenizer, prompts, algorithm, CONFIG, generator=seeded()
     )
     ours, history = train(fresh, tokenizer, prompts)
     moved, apart = weights(ours) - weights(fresh()), weights(ours) - weights(theirs)
@@ -64,7 +73,7 @@ def test_the_healthy_one_is_the_ppo_of_the_package(fresh, tokenizer, prompts):
 
 def test_the_loop_learns_and_reports(fresh, tokenizer, prompts):
     heard = []
-    config = replace(CONFIG, steps=12, batch_size=32, learning_rate=1e-2, kl_coefficient=0.0, missing_end_penalty=0.0)
+    config = replace(CONFIG, steps=12, batch_size=32, learning_rate=1e-2, kl_coefficient=0.0, missing_eos_penalty=0.0)
     _, history = train(fresh, tokenizer, prompts, config=config, gold=lambda r: -good_tokens(r), callback=heard.append)
     assert heard == history and [m["step"] for m in history] == list(range(1, 13))
     assert history[0]["reward"] < 0.45 and history[-1]["reward"] > 0.6
@@ -112,7 +121,7 @@ def test_every_patient_differs_in_its_tensors(model, tokenizer, prompts, letter)
     assert 0 < rollout.ended.float().mean() < 1, "the rollout should have both kinds"
     value_head, rewards = ValueHead(16), torch.randn(len(rollout), generator=seeded(5))
     torch.nn.init.normal_(value_head.linear.weight, generator=seeded(6))
-    reference, found = clone(model), []
+    reference, found = frozen_copy(model), []
     for parameter in reference.parameters():
         parameter += 0.05 * torch.randn(parameter.shape, generator=seeded(7))
     for implementation in (HEALTHY, patient(letter)):

@@ -10,13 +10,14 @@ import torch
 import torch.nn.functional as F
 from detail import detail
 
-from rlhf_lab.advantages import kl_k3
-from rlhf_lab.best_of_n import best_of_n_estimate, best_of_n_kl
 from rlhf_lab.evaluation import GoldCurve, brier_floor, brier_score, fit_gold_curve
 from rlhf_lab.exercises.collection.dpo_loss import dpo_loss
-from rlhf_lab.losses import bradley_terry_loss, entropy
-from rlhf_lab.reward_models import RewardModel
-from rlhf_lab.shared_task import Task
+from rlhf_lab.lessons.shared_task import Task
+from rlhf_lab.models.reward_model import RewardModel
+from rlhf_lab.objectives.best_of_n import best_of_n_estimate, best_of_n_kl
+from rlhf_lab.objectives.kl import kl_k3
+from rlhf_lab.objectives.language_model import entropy
+from rlhf_lab.objectives.preference import bradley_terry_loss
 
 
 def fitted(loss, better, worse, steps=200):

@@ -6,18 +6,18 @@ import torch
 import torch.nn.functional as F
 from detail import as_it_is, detail
 from torch import nn
-from transformers import AutoConfig
+from transformers import AutoConfig, GPT2Model
 
-from rlhf_lab import log_probs, sampling
-from rlhf_lab.advantages import penalise_missing_end
 from rlhf_lab.feedback.examples import CompletionExample
-from rlhf_lab.gpt2_decoding import Decoder
-from rlhf_lab.log_probs import completion_log_probs
-from rlhf_lab.losses import language_model_loss
-from rlhf_lab.models import ValueHead, clone, hidden_states, load_language_model, save_language_model
-from rlhf_lab.reward_models import RewardModel
-from rlhf_lab.sampling import Rollout, sample, truncate_logits
-from rlhf_lab.tokens import pad_right
+from rlhf_lab.models import log_probs, sampling
+from rlhf_lab.models.loading import frozen_copy, hidden_states, load_language_model, save_language_model
+from rlhf_lab.models.log_probs import completion_log_probs
+from rlhf_lab.models.reward_model import RewardModel
+from rlhf_lab.models.sampling import Rollout, sample, truncate_logits
+from rlhf_lab.models.tokens import pad_right
+from rlhf_lab.models.value_head import ValueHead
+from rlhf_lab.objectives.advantages import penalise_missing_eos
+from rlhf_lab.objectives.language_model import language_model_loss
 from rlhf_lab.training.language_model import held_out_loss
 from rlhf_lab.training.policy_gradient import PolicyGradientConfig, train_policy
 
@@ -72,8 +72,8 @@ class LastColumn(RewardModel):
 
 
 class CompletionOnly(RewardModel):
-    def score_texts(self, tokenizer, prompts, completions, piece_tokens=2048):
-        return super().score_texts(tokenizer, ["The"] * len(prompts), completions, piece_tokens)
+    def score_texts(self, tokenizer, prompts, completions, micro_batch_tokens=2048):
+        return super().score_texts(tokenizer, ["The"] * len(prompts), completions, micro_batch_tokens)
 
 
 @detail(
@@ -124,7 +124,7 @@ def rewards_are_normalised(normalise, tools):
 
 
 def temperature_forgotten(tools):
-    tools.replace("rlhf_lab.log_probs.token_log_probs", no_temperature)
+    tools.replace("rlhf_lab.models.log_probs.token_log_probs", no_temperature)
 
 
 TOKEN_LOG_PROBS, CHOOSE, COMPLETION_HIDDEN = log_probs.token_log_probs, sampling._choose, log_probs.completion_hidden
@@ -138,7 +138,7 @@ def truncated_stored(tools):
     def choose(logits, uniform, temperature, top_k, top_p):
         return CHOOSE(truncate_logits(logits, top_k, top_p), uniform, temperature, 0, 1.0)
 
-    tools.replace("rlhf_lab.sampling._choose", choose)
+    tools.replace("rlhf_lab.models.sampling._choose", choose)
 
 
 @detail(
@@ -156,7 +156,7 @@ def log_probs_belong_to_the_temperature(prepare, tools):
 
 def first_step(tools, temperature=0.7):
     """The rollout of a first step of training, and the step's record."""
-    seen, reference = [], clone(tools.model)
+    seen, reference = [], frozen_copy(tools.model)
 
     def reward(rollout):
         seen.append(rollout)
@@ -186,8 +186,8 @@ def a_mistake_that_both_share(tools):
     def doubled(head, hidden, tokens, temperature=1.0, entropy=False):
         return TOKEN_LOG_PROBS(head, hidden, tokens, 2 * temperature, entropy)
 
-    tools.replace("rlhf_lab.sampling._choose", choose)
-    tools.replace("rlhf_lab.log_probs.token_log_probs", doubled)
+    tools.replace("rlhf_lab.models.sampling._choose", choose)
+    tools.replace("rlhf_lab.models.log_probs.token_log_probs", doubled)
     tools.replace("rlhf_lab.training.policy_gradient.token_log_probs", doubled)
 
 
@@ -214,7 +214,7 @@ def never_in_eval_mode(tools):
 
 
 def configuration_as_saved(tools):
-    tools.replace("rlhf_lab.models.load_config", AutoConfig.from_pretrained)
+    tools.replace("rlhf_lab.models.loading.load_config", AutoConfig.from_pretrained)
 
 
 @detail(
@@ -262,29 +262,33 @@ def no_position_sees_its_answer(loss, tools):
 
 
 def padded_on_the_right(tools):
-    tools.replace("rlhf_lab.sampling.pad_left", pad_right)
+    tools.replace("rlhf_lab.models.sampling.pad_left", pad_right)
 
 
-def decoder_with(change):
-    """Has the sampler's decoder get other positions and another bias than it is given."""
+def sampler_with(change):
+    """Has the model get other positions and another attention mask than the sampler gives it."""
 
     def prepare(tools):
-        last_hidden = Decoder.last_hidden
-        tools.replace(
-            "rlhf_lab.gpt2_decoding.Decoder.last_hidden",
-            lambda decoder, ids, *given: last_hidden(decoder, ids, *change(*given)),
-        )
+        forward = GPT2Model.forward
+
+        def changed(trunk, *, attention_mask=None, position_ids=None, **given):
+            if attention_mask is not None:
+                position_ids, attention_mask = change(position_ids, attention_mask)
+            return forward(trunk, attention_mask=attention_mask, position_ids=position_ids, **given)
+
+        tools.replace("transformers.GPT2Model.forward", changed)
 
     return prepare
 
 
-def positions_of_columns(positions, layers, bias):
-    return torch.arange(layers[0].length, bias.shape[-1]).expand(len(bias), -1), layers, bias
+def positions_of_columns(positions, bias):
+    last = bias.shape[-1]
+    return torch.arange(last - positions.shape[1], last).expand(len(bias), -1), bias
 
 
-def only_causal(positions, layers, bias):
+def only_causal(positions, bias):
     lowest = torch.finfo(bias.dtype).min
-    return positions, layers, torch.full_like(bias, lowest).triu(1 + layers[0].length)
+    return positions, torch.full_like(bias, lowest).triu(1 + bias.shape[-1] - positions.shape[1])
 
 
 @detail(
@@ -293,8 +297,8 @@ def only_causal(positions, layers, bias):
     right=as_it_is,
     broken={
         "padded on the right": padded_on_the_right,
-        "positions that count padding": decoder_with(positions_of_columns),
-        "padding is looked at": decoder_with(only_causal),
+        "positions that count padding": sampler_with(positions_of_columns),
+        "padding is looked at": sampler_with(only_causal),
     },
 )
 def a_row_does_not_depend_on_its_padding(prepare, tools):
@@ -317,7 +321,7 @@ def masked_by_id(tools):
 
 
 def pad_left_as_it_was(tools):
-    tools.replace("rlhf_lab.models._ensure_pad_token", lambda model, tokenizer: None)
+    tools.replace("rlhf_lab.models.loading._ensure_pad_token", lambda model, tokenizer: None)
 
 
 @detail(
@@ -335,7 +339,7 @@ def the_end_token_is_learned(prepare, tools):
     ids = torch.tensor([rows[0] + rows[1]])
     log_p = tools.model(input_ids=ids).logits[0].log_softmax(-1)
     expected = -sum(log_p[i - 1, ids[0, i]] for i in range(len(rows[0]), ids.shape[1])) / len(rows[1])
-    assert abs(held_out_loss(tools.model, bad, [document], prompt_mask=True) - expected) < 1e-4
+    assert abs(held_out_loss(tools.model, bad, [document], completion_only_loss=True) - expected) < 1e-4
     _, loaded = load_language_model(save_language_model(tools.model, bad, tools.folder))
     assert loaded.pad_token_id != loaded.eos_token_id
 
@@ -349,7 +353,7 @@ def everybody_pays(scores, ended, penalty):
 
 
 def the_ended_pay(scores, ended, penalty):
-    return penalise_missing_end(scores, ~ended, penalty)
+    return penalise_missing_eos(scores, ~ended, penalty)
 
 
 def as_if_ended(reward_model, rollout, tokenizer):
@@ -363,12 +367,12 @@ def as_it_stands(reward_model, rollout, tokenizer):
 @detail(
     13,
     "a missing end costs a fixed penalty, and the text is scored as it was cut",
-    right=(penalise_missing_end, as_it_stands),
+    right=(penalise_missing_eos, as_it_stands),
     broken={
         "no penalty": (no_penalty, as_it_stands),
         "everybody pays": (everybody_pays, as_it_stands),
         "those pay who ended": (the_ended_pay, as_it_stands),
-        "scored as if it had ended": (penalise_missing_end, as_if_ended),
+        "scored as if it had ended": (penalise_missing_eos, as_if_ended),
     },
 )
 def a_missing_end_has_its_price(functions, tools):

@@ -5,22 +5,11 @@ from dataclasses import replace
 import torch
 from detail import detail
 
-from rlhf_lab.advantages import (
-    AdaptiveKL,
-    batch_mean_baseline,
-    completion_mean,
-    completion_sum,
-    gae,
-    group_relative,
-    kl_k1,
-    kl_k2,
-    kl_k3,
-    token_mean,
-    token_rewards,
-    whiten,
-)
-from rlhf_lab.losses import ppo_value_loss
-from rlhf_lab.sampling import Rollout
+from rlhf_lab.models.sampling import Rollout
+from rlhf_lab.objectives.advantages import batch_mean_baseline, gae, group_relative, token_rewards
+from rlhf_lab.objectives.kl import AdaptiveKL, kl_k1, kl_k2, kl_k3
+from rlhf_lab.objectives.masked import whiten
+from rlhf_lab.objectives.policy import ppo_value_loss, sequence_mean_token_mean, sequence_mean_token_sum, token_mean
 from rlhf_lab.training.algorithms import (
     DAPO,
     DR_GRPO,
@@ -229,9 +218,9 @@ ZOO = {"GRPO": GRPO, "RLOO": RLOO, "Dr. GRPO": DR_GRPO, "DAPO": DAPO}
         "the sample in its own baseline": ZOO | {"RLOO": with_baseline(RLOO, batch_mean_baseline)},
         "Dr. GRPO divides by the deviation": ZOO | {"Dr. GRPO": with_baseline(DR_GRPO, group_relative)},
         "Dr. GRPO divides by the length": ZOO
-        | {"Dr. GRPO": replace(DR_GRPO, surrogate=replace(DR_GRPO.surrogate, average=completion_mean))},
+        | {"Dr. GRPO": replace(DR_GRPO, surrogate=replace(DR_GRPO.surrogate, average=sequence_mean_token_mean))},
         "DAPO divides by the length": ZOO
-        | {"DAPO": replace(DAPO, surrogate=replace(DAPO.surrogate, average=completion_mean))},
+        | {"DAPO": replace(DAPO, surrogate=replace(DAPO.surrogate, average=sequence_mean_token_mean))},
     },
 )
 def groups_are_compared_as_the_papers_say(zoo, tools):
@@ -244,7 +233,12 @@ def groups_are_compared_as_the_papers_say(zoo, tools):
     torch.testing.assert_close(baseline["Dr. GRPO"](returns, 4), centred)
     for name in ("GRPO", "DAPO"):
         torch.testing.assert_close(baseline[name](returns, 4), centred / returns.std(), rtol=1e-3, atol=0)
-    averages = {"GRPO": completion_mean, "Dr. GRPO": completion_sum, "DAPO": token_mean, "RLOO": completion_sum}
+    averages = {
+        "GRPO": sequence_mean_token_mean,
+        "Dr. GRPO": sequence_mean_token_sum,
+        "DAPO": token_mean,
+        "RLOO": sequence_mean_token_sum,
+    }
     mask = torch.tensor([[True, False, False], [True, True, True]])
     for name, average in averages.items():
         torch.testing.assert_close(zoo[name].surrogate.average(mask), average(mask), msg=name)

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from rlhf_lab import advantages, enumerable, losses, reward_losses
 from rlhf_lab.evaluation import accuracy_ceiling as ceiling_of
 from rlhf_lab.evaluation import expected_calibration_error, wilson_interval
 from rlhf_lab.exercises import find
@@ -17,8 +16,24 @@ from rlhf_lab.feedback import Record, preference_pairs, split_by_group
 from rlhf_lab.feedback.agreement import cohen_kappa
 from rlhf_lab.feedback.raters import compare_value
 from rlhf_lab.feedback.records import Candidate
-from rlhf_lab.reward_models import RewardModel, cautious
-from rlhf_lab.training.active_labels import pair_information
+from rlhf_lab.lessons.active_labels import pair_information
+from rlhf_lab.models.reward_model import RewardModel, cautious
+from rlhf_lab.objectives import preference as reward_losses
+from rlhf_lab.objectives.advantages import gae, group_relative, leave_one_out, token_rewards
+from rlhf_lab.objectives.kl import AdaptiveKL, closed_form_policy, exact_kl, kl_k1, kl_k2, kl_k3
+from rlhf_lab.objectives.language_model import language_model_loss
+from rlhf_lab.objectives.masked import whiten
+from rlhf_lab.objectives.policy import (
+    clipped_surrogate,
+    completion_ratio,
+    ppo_policy_loss,
+    ppo_value_loss,
+    score_function_surrogate,
+    sequence_mean_token_mean,
+    sequence_mean_token_sum,
+    token_mean,
+)
+from rlhf_lab.objectives.preference import bradley_terry_loss
 
 
 def winners_of_answers(clicked, order):
@@ -63,13 +78,13 @@ def pairs_of_ranking(ranking):
 
 
 def kl_of_completion(log_probs, reference_log_probs, mask):
-    kl = advantages.kl_k1(log_probs, reference_log_probs).masked_fill(~mask, 0.0)
-    return (kl * advantages.completion_sum(mask)).sum()
+    kl = kl_k1(log_probs, reference_log_probs).masked_fill(~mask, 0.0)
+    return (kl * sequence_mean_token_sum(mask)).sum()
 
 
 def reinforce(log_probs, mask, rewards, baseline):
-    terms = losses.score_function_surrogate(log_probs, (rewards - baseline).detach()[:, None])
-    return (terms.masked_fill(~mask, 0.0) * advantages.completion_sum(mask)).sum()
+    terms = score_function_surrogate(log_probs, (rewards - baseline).detach()[:, None])
+    return (terms.masked_fill(~mask, 0.0) * sequence_mean_token_sum(mask)).sum()
 
 
 def plackett_luce(scores):
@@ -101,15 +116,19 @@ def in_groups(function):
     return lambda rewards: function(rewards.flatten(), rewards.shape[1]).reshape(rewards.shape)
 
 
-AVERAGES = (advantages.completion_mean, advantages.token_mean, advantages.completion_sum)  # GRPO, DAPO, Dr. GRPO
+AVERAGES = (
+    sequence_mean_token_mean,
+    token_mean,
+    sequence_mean_token_sum,
+)  # GRPO, DAPO, Dr. GRPO
 PACKAGE = {
     "kl_of_completion": kl_of_completion,
-    "shifted_cross_entropy": losses.language_model_loss,
+    "shifted_cross_entropy": language_model_loss,
     "canonical_winners": winners_of_answers,
     "ranking_to_pairs": pairs_of_ranking,
     "split_by_prompt": split_of_groups,
     "cohens_kappa": lambda first, second, labels: torch.tensor(cohen_kappa(first.tolist(), second.tolist())),
-    "bradley_terry_loss": losses.bradley_terry_loss,
+    "bradley_terry_loss": bradley_terry_loss,
     "plackett_luce_loss": plackett_luce,
     "rao_kupper_probabilities": rao_kupper,
     "normalised_head": head_after_normalising,
@@ -118,22 +137,22 @@ PACKAGE = {
     "pair_information": pair_information,
     "expected_calibration_error": lambda p, y, bins: torch.tensor(expected_calibration_error(p, y, bins)),
     "reinforce_with_baseline": reinforce,
-    "rloo_advantages": in_groups(advantages.leave_one_out),
-    "kl_estimators": lambda p, q: (advantages.kl_k1(p, q), advantages.kl_k2(p, q), advantages.kl_k3(p, q)),
-    "exact_kl": enumerable.exact_kl,
-    "closed_form_policy": enumerable.closed_form_policy,
-    "adaptive_kl_step": lambda coefficient, kl, target, samples, horizon, clip: advantages.AdaptiveKL(
-        target, horizon, clip
-    ).next(coefficient, kl, samples),
-    "per_token_rewards": advantages.token_rewards,
-    "gae": advantages.gae,
-    "masked_whitening": advantages.whiten,
-    "clipped_policy_loss": losses.ppo_policy_loss,
-    "clipped_value_loss": losses.ppo_value_loss,
-    "group_relative_advantages": in_groups(advantages.group_relative),
+    "rloo_advantages": in_groups(leave_one_out),
+    "kl_estimators": lambda p, q: (kl_k1(p, q), kl_k2(p, q), kl_k3(p, q)),
+    "exact_kl": exact_kl,
+    "closed_form_policy": closed_form_policy,
+    "adaptive_kl_step": lambda coefficient, kl, target, samples, horizon, clip: AdaptiveKL(target, horizon, clip).next(
+        coefficient, kl, samples
+    ),
+    "per_token_rewards": token_rewards,
+    "gae": gae,
+    "masked_whitening": whiten,
+    "clipped_policy_loss": ppo_policy_loss,
+    "clipped_value_loss": ppo_value_loss,
+    "group_relative_advantages": in_groups(group_relative),
     "token_loss_weights": lambda mask: tuple(average(mask) for average in AVERAGES),
-    "clip_higher_objective": lambda *inputs: -losses.clipped_surrogate(*inputs),
-    "sequence_ratio": lambda *inputs: losses.completion_ratio(*inputs).squeeze(1),
+    "clip_higher_objective": lambda *inputs: -clipped_surrogate(*inputs),
+    "sequence_ratio": lambda *inputs: completion_ratio(*inputs).squeeze(1),
 }
 
 

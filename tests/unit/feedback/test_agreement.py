@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
+from rlhf_lab.evaluation.policy_strengths import bradley_terry, results_by_policy
 from rlhf_lab.feedback import FeedbackError, RatingSession, Record, compare_item, compare_value, question, rate_with
 from rlhf_lab.feedback.agreement import (
     answers_by_rater,
@@ -25,7 +26,6 @@ from rlhf_lab.feedback.agreement import (
 from rlhf_lab.feedback.queues import MixedQueue
 from rlhf_lab.feedback.records import repeat_of
 from rlhf_lab.feedback.shares import Share
-from rlhf_lab.feedback.strengths import bradley_terry, results_by_policy
 
 # Krippendorff (2011), "Computing Krippendorff's Alpha-Reliability": four observers, twelve units; 0 is missing.
 OBSERVERS = """

@@ -5,7 +5,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from rlhf_lab.few_ratings import PreferencePosterior, SparsePrior
+from rlhf_lab.lessons.bayesian_preferences import PreferencePosterior, SparsePrior
 
 NAMES = ("tone", "length", "food")
 
@@ -21,7 +21,7 @@ def test_before_the_first_answer_it_believes_the_prior():
 
 
 def test_one_aspect_agrees_with_numerical_integration():
-    """With a single aspect and hypothesis the posterior is one-dimensional: integrate it by quadrature."""
+    """With a single attribute and hypothesis the posterior is one-dimensional: integrate it by quadrature."""
     x, y = np.array([1.0, -0.5, 2.0, 0.3]), np.array([1.0, 0.0, 1.0, 0.0])
     posterior = PreferencePosterior(["tone"], SparsePrior(slab=1.0, sizes=(1.0,))).update(x[:, None], y)
 
@@ -104,7 +104,7 @@ def test_information_prefers_the_question_that_is_still_open():
 
 def test_a_dozen_noisy_answers_find_the_direction():
     """Chosen questions find a taste better than random ones, over several tastes and seeds."""
-    names = [f"aspect {k}" for k in range(10)]
+    names = [f"attribute {k}" for k in range(10)]
 
     def alignment(chosen: bool, seed: int) -> float:
         rng = np.random.default_rng(seed)

@@ -9,9 +9,9 @@ import sys
 import pytest
 import torch
 
+from rlhf_lab.evaluation.judges import TEMPLATE, Criterion, PromptedJudge, RubricJudge, WishJudge, taste_rubric
 from rlhf_lab.feedback import FeedbackStore, RatingSession, compare_item, question, rate_with
-from rlhf_lab.judges import TEMPLATE, Criterion, PromptedJudge, RubricJudge, WishJudge, taste_rubric
-from rlhf_lab.models import new_language_model, tiny_config, train_tokenizer
+from rlhf_lab.models.loading import new_language_model, tiny_config, train_tokenizer
 from rlhf_lab.world import TASTES, decent, generate_completion, generate_prompt
 
 PROMPT = "Review of the Copper Kettle bakery at low tide:"
@@ -62,7 +62,7 @@ def test_a_rubric_for_the_tiny_world():
 
 def test_a_rubric_needs_no_torch():
     code = (
-        "import sys; from rlhf_lab.judges import *; j = RubricJudge(taste_rubric({'tone': 1.0}));"
+        "import sys; from rlhf_lab.evaluation.judges import *; j = RubricJudge(taste_rubric({'tone': 1.0}));"
         f"assert j.compare({PROMPT!r}, {GOOD!r}, {POOR!r}) == 'left'; print('torch' in sys.modules)"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -6,17 +6,16 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from rlhf_lab.losses import (
-    bradley_terry_loss,
+from rlhf_lab.objectives.language_model import entropy, language_model_loss
+from rlhf_lab.objectives.policy import (
     clipped_surrogate,
     completion_ratio,
-    entropy,
-    language_model_loss,
     ppo_policy_loss,
     ppo_value_loss,
     probability_ratio,
     score_function_surrogate,
 )
+from rlhf_lab.objectives.preference import bradley_terry_loss
 
 MASK = torch.tensor([[1, 1, 0], [1, 1, 1]], dtype=torch.bool)
 

@@ -14,12 +14,12 @@ from scipy.special import expit, log_expit
 from scipy.stats import logistic
 from torch.autograd import gradcheck
 
-from rlhf_lab.losses import bradley_terry_loss
-from rlhf_lab.reward_losses import (
+from rlhf_lab.objectives.preference import (
+    bradley_terry_loss,
+    bradley_terry_losses,
     davidson_losses,
     label_losses,
     ordinal_losses,
-    pair_losses,
     plackett_luce_losses,
     rao_kupper_losses,
     regression_losses,
@@ -43,16 +43,16 @@ def tensor(*values):
 @settings(deadline=None, max_examples=50)
 @given(numbers, numbers, st.floats(0, 3), st.floats(0, 0.49))
 def test_pairs_equal_the_cross_entropy_of_a_noisy_answer(chosen, rejected, margin, smoothing):
-    loss = pair_losses(tensor(chosen), tensor(rejected), margin, smoothing).item()
+    loss = bradley_terry_losses(tensor(chosen), tensor(rejected), margin, smoothing).item()
     p = expit(chosen - rejected - margin)
     assert loss == pytest.approx(-(1 - smoothing) * math.log(p) - smoothing * math.log1p(-p), abs=1e-6)
 
 
 def test_pairs_by_hand_and_as_the_mean_that_the_course_derives():
-    losses = pair_losses(tensor(1.0, 0.0), tensor(0.0, 2.0))
+    losses = bradley_terry_losses(tensor(1.0, 0.0), tensor(0.0, 2.0))
     assert losses.tolist() == pytest.approx([math.log(1 + math.exp(-1)), math.log(1 + math.exp(2))])
     chosen, rejected, margin = doubles(9, seed=1), doubles(9, seed=2), doubles(9, seed=3).abs()
-    assert pair_losses(chosen, rejected, margin).mean().item() == pytest.approx(
+    assert bradley_terry_losses(chosen, rejected, margin).mean().item() == pytest.approx(
         bradley_terry_loss(chosen, rejected, margin).item(), abs=1e-12
     )
 
@@ -61,16 +61,16 @@ def test_pairs_equal_the_reward_loss_of_other_trainers():
     """-logsigmoid(chosen - rejected - margin), by numpy and scipy."""
     chosen, rejected, margin = (doubles(20, seed=s).numpy() * 3 for s in (1, 2, 3))
     expected = -log_expit(chosen - rejected - margin)
-    found = pair_losses(*map(torch.tensor, (chosen, rejected, margin)))
+    found = bradley_terry_losses(*map(torch.tensor, (chosen, rejected, margin)))
     assert np.allclose(found.numpy(), expected, atol=1e-12)
 
 
 def test_smoothed_pairs_have_a_best_difference():
     smoothing = 0.1
-    best = minimize(lambda d: pair_losses(tensor(d.item()), tensor(0.0), 0.0, smoothing).item(), 0.0).x.item()
+    best = minimize(lambda d: bradley_terry_losses(tensor(d.item()), tensor(0.0), 0.0, smoothing).item(), 0.0).x.item()
     assert best == pytest.approx(math.log(0.9 / 0.1), abs=1e-3)
     with pytest.raises(ValueError, match="label_smoothing"):
-        pair_losses(tensor(0.0), tensor(0.0), label_smoothing=0.5)
+        bradley_terry_losses(tensor(0.0), tensor(0.0), label_smoothing=0.5)
 
 
 # --- Ties --------------------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ def test_equals_tie_as_often_in_both_models_and_without_ties_they_are_bradley_te
     tie = losses(tensor(2.0), tensor(2.0), torch.tensor([True]), 0.3).exp().reciprocal().item()
     assert tie == pytest.approx(expit(0.3 - math.log(2)))
     first, second, no = doubles(9, seed=1), doubles(9, seed=2), torch.zeros(9, dtype=torch.bool)
-    assert torch.allclose(losses(first, second, no, -40.0), pair_losses(first, second), atol=1e-9)
+    assert torch.allclose(losses(first, second, no, -40.0), bradley_terry_losses(first, second), atol=1e-9)
 
 
 @pytest.mark.parametrize("losses", TIE_MODELS)
@@ -171,7 +171,7 @@ def test_a_ranking_is_a_race_that_the_smallest_exponential_wins():
 def test_two_texts_are_a_pair_and_ties_are_not_compared():
     scores = doubles(5, 2, seed=7)
     pairs = plackett_luce_losses(scores, torch.tensor([[0, 1]] * 5))
-    assert torch.allclose(pairs, pair_losses(scores[:, 0], scores[:, 1]))
+    assert torch.allclose(pairs, bradley_terry_losses(scores[:, 0], scores[:, 1]))
     a, b, c = scores = [1.0, 0.2, -0.5]
     found = plackett_luce_losses(tensor(*scores)[None], torch.tensor([[0, 0, 1]])).item()
     expected = -math.log(expit(a - c)) - math.log(expit(b - c))
@@ -258,7 +258,7 @@ CUTPOINTS = torch.tensor([[-1.0, 0.1, 1.5], [-0.4, 0.6, 0.9]], dtype=torch.float
 @pytest.mark.parametrize(
     ("losses", "shape"),
     [
-        (lambda x: pair_losses(x[0], x[1], 0.3, 0.1), (2, 5)),
+        (lambda x: bradley_terry_losses(x[0], x[1], 0.3, 0.1), (2, 5)),
         (lambda x: rao_kupper_losses(x[0], x[1], TIED, x[2, 0]), (3, 4)),
         (lambda x: davidson_losses(x[0], x[1], TIED, x[2, 0]), (3, 4)),
         (lambda x: plackett_luce_losses(x, PLACES), (4, 4)),
@@ -279,7 +279,7 @@ def test_half_precision_is_computed_in_float32_and_double_stays_double():
     for dtype, expected in ((torch.bfloat16, torch.float32), (torch.float64, torch.float64)):
         x = torch.zeros(4, 2, dtype=dtype)
         found = [
-            pair_losses(x[:, 0], x[:, 1]),
+            bradley_terry_losses(x[:, 0], x[:, 1]),
             rao_kupper_losses(x[:, 0], x[:, 1], TIED, 0.0),
             davidson_losses(x[:, 0], x[:, 1], TIED, 0.0),
             plackett_luce_losses(x, PLACES[:, :2]),

@@ -3,16 +3,16 @@
 import pytest
 import torch
 
-from rlhf_lab.models import (
-    ValueHead,
+from rlhf_lab.models.loading import (
     _ensure_pad_token,
-    clone,
+    frozen_copy,
     hidden_states,
     load_language_model,
     save_language_model,
     train_tokenizer,
     trunk_and_head,
 )
+from rlhf_lab.models.value_head import ValueHead
 
 
 def test_tokenizer_is_reproducible_and_keeps_any_text(tokenizer):
@@ -93,7 +93,7 @@ def test_trunk_and_head_together_are_the_model(model, llama):
 
 
 def test_clone_is_frozen_and_apart(model):
-    frozen = clone(model)
+    frozen = frozen_copy(model)
     with torch.no_grad():
         next(model.parameters()).add_(1.0)
     assert not any(p.requires_grad for p in frozen.parameters())

@@ -13,10 +13,10 @@ from transformers import (
     CodeGenForCausalLM,
 )
 
-from rlhf_lab.models import hidden_states, new_language_model, tiny_config
-from rlhf_lab.reward_models import OWN_FILE, RewardModel, cautious
-from rlhf_lab.sampling import Rollout, sample
-from rlhf_lab.tokens import pad_left, pad_right
+from rlhf_lab.models.loading import hidden_states, new_language_model, tiny_config
+from rlhf_lab.models.reward_model import OWN_FILE, RewardModel, cautious
+from rlhf_lab.models.sampling import Rollout, sample
+from rlhf_lab.models.tokens import pad_left, pad_right
 
 COMPLETIONS = [" A goat.", " The bell rang twice, and twice again.", " Ask at the harbour.", ""]
 
@@ -82,15 +82,15 @@ def test_reward_does_not_depend_on_padding_or_company(architecture, request, tex
 
 def test_scores_of_texts_and_of_rollouts_agree(reward_model, tokenizer, prompts):
     rollout = Rollout.from_texts(tokenizer, prompts, COMPLETIONS)
-    by_text = reward_model.score_texts(tokenizer, prompts, COMPLETIONS, piece_tokens=30)
-    assert torch.allclose(reward_model.score_rollout(rollout, piece_tokens=50), by_text, atol=1e-5)
+    by_text = reward_model.score_texts(tokenizer, prompts, COMPLETIONS, micro_batch_tokens=30)
+    assert torch.allclose(reward_model.score_rollout(rollout, micro_batch_tokens=50), by_text, atol=1e-5)
     assert not by_text.requires_grad
     cut_short = Rollout.from_texts(tokenizer, prompts[:3], COMPLETIONS[:3], ended=False)
     assert not torch.allclose(reward_model.score_rollout(cut_short), by_text[:3], atol=1e-3)
 
 
 def test_every_output_is_a_head_of_its_own_on_one_trunk(ensemble, tokenizer, prompts):
-    scores = ensemble.score_texts(tokenizer, prompts, COMPLETIONS, piece_tokens=30)
+    scores = ensemble.score_texts(tokenizer, prompts, COMPLETIONS, micro_batch_tokens=30)
     assert scores.shape == (4, 3) and ensemble.names == ("reward 1", "reward 2", "reward 3")
     alone = RewardModel(ensemble.trunk)
     with torch.no_grad():

@@ -10,41 +10,31 @@ import pytest
 PACKAGE = Path(__file__).parents[3] / "rlhf_lab"
 HEAVY = {"torch", "transformers", "tokenizers", "IPython", "ipywidgets", "anywidget", "matplotlib", "jupyterlab"}
 
-# What each part may import of the house. Arrows point down: what is missing here is forbidden.
-LOWEST = {"paths", "databases"}
-ALLOWED = {
-    "paths": set(),
-    "databases": set(),
-    "world": LOWEST,
-    "feedback": LOWEST,
-    "tokens": LOWEST,
-    "advantages": set(),
-    "losses": {"advantages"},
-    "reward_losses": {"advantages"},
-    "models": LOWEST | {"tokens"},
-    "reward_models": {"tokens", "models", "advantages"},
-    "linear_maps": set(),
-    "gpt2_decoding": {"linear_maps"},
-    "sampling": LOWEST | {"tokens", "models", "linear_maps", "gpt2_decoding"},
-    "log_probs": {"tokens", "models", "sampling"},
-    "few_ratings": {"feedback"},
-    "aspects": {"few_ratings", "sampling"},
-    "judges": {"world", "sampling", "log_probs"},
-    "recording": LOWEST | {"world", "feedback", "models", "sampling"},
-    "evaluation": {"feedback", "sampling", "models", "world"},
-    "training": LOWEST
-    | {"world", "feedback", "tokens", "models", "reward_models", "sampling", "log_probs"}
-    | {"losses", "reward_losses", "advantages", "evaluation"},
-    "enumerable": {"sampling", "training"},
-    "best_of_n": {"feedback", "sampling"},
-    "whole_loop": {"world", "feedback", "few_ratings", "aspects", "models", "sampling", "training"},
-    "shared_task": LOWEST
-    | {"world", "feedback", "models", "reward_models", "sampling", "log_probs", "advantages", "evaluation", "training"},
-    "bug_hunt": {"models", "sampling", "log_probs", "losses", "advantages", "training"},
-    "plots": {"feedback", "evaluation"},
-    "exercises": LOWEST,
-    "widgets": LOWEST | {"feedback", "exercises"},
+# The floors, from the lowest up. A room may import rooms of lower floors; within a floor only what is named beside it.
+FLOORS = (
+    {"paths": set(), "databases": set(), "objectives": set()},
+    {"world": set(), "feedback": set(), "exercises": set(), "models": set()},
+    {"evaluation": set(), "training": set(), "widgets": set(), "plots": {"evaluation"}},
+    {"lessons": set()},
+)
+NEVER = {
+    "world": {"objectives"},
+    "feedback": {"objectives", "world"},
+    "exercises": {"objectives"},
+    "training": {"widgets", "plots", "world"},
+    "widgets": {"models", "objectives", "world"},
+    "lessons": {"widgets", "plots"},
 }
+
+
+def allowed(room: str) -> set[str]:
+    """What a room may import of the house: all lower floors, and its named neighbours, less what it must never."""
+    lower: set[str] = set()
+    for floor in FLOORS:
+        if room in floor:
+            return (lower | floor[room]) - NEVER.get(room, set())
+        lower |= set(floor)
+    raise AssertionError(f"a new room of the house, {room}: say in this test on which floor it is")
 
 
 def imports(path: Path) -> set[str]:
@@ -65,17 +55,55 @@ def part_of(module: str) -> str | None:
     return names[1] if names[0] == "rlhf_lab" and len(names) > 1 else None
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def module_of(path: Path) -> str:
+    """rlhf_lab/world/tastes.py -> "rlhf_lab.world.tastes"; a package's __init__ is the package."""
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_arrows_point_down(path):
     here = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
     if here == "__init__":
         return
-    assert here in ALLOWED, f"a new part of the house, {here}: say in this test what it may import"
     used = {part_of(module) for module in imports(path)} - {None, here}
-    assert used <= ALLOWED[here], f"{here} must not import {sorted(used - ALLOWED[here])}"
+    assert used <= allowed(here), f"{here} must not import {sorted(used - allowed(here))}"
 
 
-@pytest.mark.parametrize("part", ["world", "feedback", "few_ratings"])
+def test_no_file_imports_itself_by_a_detour():
+    """No circle of imports between files, inside a room or across rooms; an import inside a function counts, too."""
+    modules = {module_of(path): path for path in FILES}
+    arrows = {}
+    for name, path in modules.items():
+        found = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+                node.body = []
+            if isinstance(node, ast.ImportFrom):
+                package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+                base = package.rsplit(".", node.level - 1)[0] if node.level else ""
+                base = ".".join(part for part in (base, node.module) if part)
+                found |= {f"{base}.{alias.name}" for alias in node.names if f"{base}.{alias.name}" in modules}
+                if base in modules and any(f"{base}.{alias.name}" not in modules for alias in node.names):
+                    found.add(base)
+        arrows[name] = found - {name}
+    done: set[str] = set()
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, " -> ".join([*way[way.index(name) :], name])
+        if name not in done:
+            for other in sorted(arrows[name]):
+                visit(other, (*way, name))
+            done.add(name)
+
+    for name in arrows:
+        visit(name, ())
+
+
+@pytest.mark.parametrize("part", ["world", "feedback", "lessons.bayesian_preferences"])
 def test_the_lower_floors_need_neither_torch_nor_jupyter(part):
     code = f"import rlhf_lab.{part}, sys; print([m for m in {sorted(HEAVY)} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

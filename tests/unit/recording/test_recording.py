@@ -1,12 +1,12 @@
 """The recording: through the session, all kinds, the same again with the same seed, and ready to replay."""
 
 import pytest
+import recorded_feedback as recording
 
-from rlhf_lab import recording
 from rlhf_lab.feedback import RatingSession, ReplayRater, compare_item, preference_pairs, rate_with, read_records
 from rlhf_lab.feedback.agreement import answers_by_rater, gold_accuracy, self_consistency
 from rlhf_lab.feedback.store import FeedbackStore
-from rlhf_lab.models import load_language_model
+from rlhf_lab.models.loading import load_language_model
 
 SMALL = recording.RecordingConfig(comparisons=9, shared=3, gold_items=2, others=2, repeat_rate=0.2)
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from rlhf_lab.log_probs import completion_hidden, completion_log_probs
-from rlhf_lab.sampling import Rollout, draw, sample, truncate_logits
-from rlhf_lab.tokens import pad_left
+from rlhf_lab.models.log_probs import completion_hidden, completion_log_probs
+from rlhf_lab.models.sampling import Rollout, draw, sample, truncate_logits
+from rlhf_lab.models.tokens import pad_left
 
 
 def seeded(seed=0):
@@ -49,7 +49,7 @@ def test_stored_log_probs_equal_recomputed_ones(name, request, temperature, toke
     assert len(set(rollout.lengths.tolist())) > 3
     again = completion_log_probs(model, rollout)
     assert torch.allclose(again, rollout.log_probs, atol=1e-5)
-    assert torch.allclose(completion_log_probs(model, rollout, piece_tokens=70), again, atol=1e-5)
+    assert torch.allclose(completion_log_probs(model, rollout, micro_batch_tokens=70), again, atol=1e-5)
     assert (rollout.log_probs[rollout.completion_mask] < 0).all()
 
 
@@ -74,7 +74,7 @@ def test_logits_in_pieces_give_the_same_numbers_and_gradients(model, tokenizer, 
     rollout = sample(model, tokenizer, prompts, max_new_tokens=12, generator=seeded())
     results = []
     for size in (2**25, 7 * len(tokenizer)):
-        monkeypatch.setattr("rlhf_lab.log_probs.LOGITS_AT_ONCE", size)
+        monkeypatch.setattr("rlhf_lab.models.log_probs.LOGITS_AT_ONCE", size)
         model.zero_grad()
         log_probs, entropy = completion_log_probs(model, rollout, entropy=True)
         (log_probs.sum() + entropy.sum()).backward()

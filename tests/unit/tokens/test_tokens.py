@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rlhf_lab.tokens import decode_completions, encode_completions, pad_left, pad_right, pieces_by_length
+from rlhf_lab.models.tokens import decode_completions, encode_completions, micro_batches_by_length, pad_left, pad_right
 
 
 def test_padding_on_either_side():
@@ -26,15 +26,15 @@ def test_many_texts_are_encoded_like_one_by_one(tokenizer):
 
 
 def test_pieces_hold_rows_of_about_one_length():
-    pieces = pieces_by_length(torch.tensor([5, 1, 4, 2, 3]), tokens=8)
+    pieces = micro_batches_by_length(torch.tensor([5, 1, 4, 2, 3]), tokens=8)
     assert [p.tolist() for p in pieces] == [[0], [2, 4], [3, 1]]
-    assert [p.tolist() for p in pieces_by_length(torch.tensor([5, 9]), tokens=1)] == [[1], [0]]
+    assert [p.tolist() for p in micro_batches_by_length(torch.tensor([5, 9]), tokens=1)] == [[1], [0]]
 
 
 @pytest.mark.parametrize("tokens", [1, 40, 300, 10_000])
 def test_pieces_are_complete_and_within_the_limit(tokens):
     lengths = torch.randint(1, 60, (77,), generator=torch.Generator().manual_seed(0))
-    pieces = pieces_by_length(lengths, tokens)
+    pieces = micro_batches_by_length(lengths, tokens)
     assert sorted(torch.cat(pieces).tolist()) == list(range(77))
     for piece in pieces:
         assert len(piece) == 1 or len(piece) * int(lengths[piece].max()) <= tokens

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rlhf_lab.training.active_labels import CHOICES, bootstrap_weights, d_optimal, label_curve, random, uncertain
+from rlhf_lab.lessons.active_labels import CHOICES, bootstrap_weights, d_optimal, label_curve, random, uncertain
 from rlhf_lab.training.reward_head import fit_pairs
 
 

@@ -17,11 +17,12 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from rlhf_lab.advantages import batch_mean_baseline, kl_k1, kl_k2, kl_k3, no_baseline
-from rlhf_lab.enumerable import Enumerable, climb, closed_form_policy, exact_kl, gradient
-from rlhf_lab.log_probs import completion_log_probs
-from rlhf_lab.models import clone, new_language_model, tiny_config
-from rlhf_lab.sampling import Rollout
+from rlhf_lab.lessons.tabular_policy import TabularModel, climb, gradient
+from rlhf_lab.models.loading import frozen_copy, new_language_model, tiny_config, trainable_copy
+from rlhf_lab.models.log_probs import completion_log_probs
+from rlhf_lab.models.sampling import Rollout
+from rlhf_lab.objectives.advantages import batch_mean_baseline, no_baseline
+from rlhf_lab.objectives.kl import closed_form_policy, exact_kl, kl_k1, kl_k2, kl_k3
 from rlhf_lab.training.algorithms import (
     DR_GRPO,
     GRPO,
@@ -37,7 +38,7 @@ from rlhf_lab.training.algorithms import (
 from rlhf_lab.training.policy_gradient import PolicyGradientConfig, train_policy
 
 V, T, GROUP, BATCH, BATCHES, BETA = 5, 3, 4, 40, 250, 0.6
-SMALL = Enumerable(V, T)
+SMALL = TabularModel(V, T)
 DRAWS = torch.Generator().manual_seed(0)
 TABLE = SMALL.random_table(DRAWS)
 REFERENCE = TABLE + SMALL.random_table(DRAWS, scale=0.7)
@@ -144,7 +145,7 @@ def test_nothing_is_better_than_the_closed_form_optimum():
 @pytest.mark.parametrize(("vocabulary", "length"), [(1, 3), (5, 0), (50, 5)])
 def test_what_cannot_be_counted_is_refused(vocabulary, length):
     with pytest.raises(ValueError, match="tokens"):
-        Enumerable(vocabulary, length)
+        TabularModel(vocabulary, length)
 
 
 def test_a_price_of_nothing_has_no_optimum():
@@ -268,7 +269,7 @@ def reward_by_table(rollout):
 @pytest.mark.parametrize(("name", "algorithm"), [("RLOO", RLOO), ("PPO", PPO)])
 def test_the_loop_converges_to_the_closed_form_optimum(words, name, algorithm):
     beta = 1.0
-    reference = clone(new_language_model(tiny_config(words, layers=1, width=32, heads=2), seed=5))
+    reference = frozen_copy(new_language_model(tiny_config(words, layers=1, width=32, heads=2), seed=5))
     everything = all_completions(words("a")["input_ids"])
     log_reference = completion_log_probs(reference, everything).sum(1)
     assert log_reference.exp().sum() == pytest.approx(1.0, abs=1e-4)  # nothing was left out
@@ -281,10 +282,10 @@ def test_the_loop_converges_to_the_closed_form_optimum(words, name, algorithm):
         learning_rate=6e-3,
         final_fraction=0.01,
         kl_coefficient=beta,
-        missing_end_penalty=0.0,
-        piece_tokens=4096,
+        missing_eos_penalty=0.0,
+        micro_batch_tokens=4096,
     )
-    policy = clone(reference).requires_grad_(True)
+    policy = trainable_copy(reference)
     generator = torch.Generator().manual_seed(0)
     train_policy(policy, reference, reward_by_table, words, ["a"], algorithm, config, generator=generator)
     with torch.no_grad():

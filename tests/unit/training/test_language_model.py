@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from rlhf_lab.losses import language_model_loss
-from rlhf_lab.models import new_language_model, tiny_config
-from rlhf_lab.sampling import sample
-from rlhf_lab.tokens import encode_completions, encode_prompts, pad_right
+from rlhf_lab.models.loading import new_language_model, tiny_config
+from rlhf_lab.models.sampling import sample
+from rlhf_lab.models.tokens import encode_completions, encode_prompts, pad_right
+from rlhf_lab.objectives.language_model import language_model_loss
 from rlhf_lab.training.language_model import (
     LanguageModelConfig,
     _tokenise,
@@ -47,7 +47,7 @@ def weights(model):
 
 def test_a_model_learns_its_documents_and_when_to_stop(fresh, tokenizer):
     model, records = fresh(), []
-    config = LanguageModelConfig(steps=120, batch_size=12, piece_tokens=80, learning_rate=1e-2)
+    config = LanguageModelConfig(steps=120, batch_size=12, micro_batch_tokens=80, learning_rate=1e-2)
     before = held_out_loss(model, tokenizer, DOCUMENTS)
     result = train_language_model(model, tokenizer, DOCUMENTS, config, callback=records.append, generator=seeded())
     assert result.history == records and len(records) == 120 and not result.interrupted and not result.stopped
@@ -61,8 +61,8 @@ def test_a_model_learns_its_documents_and_when_to_stop(fresh, tokenizer):
     assert sum(text in known for text in rollout.texts) >= 16
 
 
-@pytest.mark.parametrize("prompt_mask", [False, True])
-def test_loss_of_the_loop_is_the_loss_of_the_formula(model, tokenizer, prompt_mask):
+@pytest.mark.parametrize("completion_only_loss", [False, True])
+def test_loss_of_the_loop_is_the_loss_of_the_formula(model, tokenizer, completion_only_loss):
     rows = [
         p + c
         for p, c in zip(
@@ -72,33 +72,33 @@ def test_loss_of_the_loop_is_the_loss_of_the_formula(model, tokenizer, prompt_ma
         )
     ]
     ids, mask = pad_right(rows, tokenizer.pad_token_id)
-    if prompt_mask:
+    if completion_only_loss:
         prompt_lengths = [len(row) for row in encode_prompts(tokenizer, [d.prompt for d in DOCUMENTS])]
         mask &= torch.arange(ids.shape[1]) >= torch.tensor(prompt_lengths)[:, None]
     expected = language_model_loss(model(input_ids=ids).logits, ids, mask)
     expected.backward()
     gradient = model.get_input_embeddings().weight.grad.clone()
     model.zero_grad()
-    batch = _tokenise(model, tokenizer, DOCUMENTS, prompt_mask)
-    for piece_tokens in (1000, 40):
-        loss = backward_language_model_loss(model, batch, tokenizer.pad_token_id, piece_tokens)
+    batch = _tokenise(model, tokenizer, DOCUMENTS, completion_only_loss)
+    for micro_batch_tokens in (1000, 40):
+        loss = backward_language_model_loss(model, batch, tokenizer.pad_token_id, micro_batch_tokens)
         assert loss == pytest.approx(expected.item(), rel=1e-5)
         assert torch.allclose(model.get_input_embeddings().weight.grad, gradient, rtol=1e-3, atol=1e-5)
         model.zero_grad()
-    assert held_out_loss(model, tokenizer, DOCUMENTS, prompt_mask) == pytest.approx(expected.item(), rel=1e-5)
+    assert held_out_loss(model, tokenizer, DOCUMENTS, completion_only_loss) == pytest.approx(expected.item(), rel=1e-5)
     assert model.get_input_embeddings().weight.grad is None
 
 
 def test_sft_learns_the_completion_and_its_end_and_nothing_else(fresh, tokenizer):
-    rows = _tokenise(fresh(), tokenizer, DOCUMENTS[:1], prompt_mask=True)
+    rows = _tokenise(fresh(), tokenizer, DOCUMENTS[:1], completion_only_loss=True)
     learned = rows[0].ids[rows[0].first_learned :]
     assert list(learned) == [*tokenizer(DOCUMENTS[0].completion)["input_ids"], tokenizer.eos_token_id]
     # The prompt stays as unlikely as it was, or nearly, while the completion is learned.
     document, model = [Text("Story 1:", " The goat sleeps.")], fresh()
-    config = LanguageModelConfig(steps=60, batch_size=1, prompt_mask=True, learning_rate=1e-2)
+    config = LanguageModelConfig(steps=60, batch_size=1, completion_only_loss=True, learning_rate=1e-2)
     before = held_out_loss(model, tokenizer, document)
     train_language_model(model, tokenizer, document, config, generator=seeded())
-    completion_only = held_out_loss(model, tokenizer, document, prompt_mask=True)
+    completion_only = held_out_loss(model, tokenizer, document, completion_only_loss=True)
     assert completion_only < 0.2 < held_out_loss(model, tokenizer, document) < before + 3
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rlhf_lab.models import new_language_model, tiny_config
+from rlhf_lab.models.loading import new_language_model, tiny_config
 from rlhf_lab.training.muon import make_muon, orthogonalise
 
 

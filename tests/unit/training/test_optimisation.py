@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import nn
 
+from rlhf_lab.training.loop import keep_freed_memory
 from rlhf_lab.training.optimisation import (
     apply_gradients,
     make_optimizer,
     shuffled_batches,
     warmup_cosine,
 )
-from rlhf_lab.training.running import keep_freed_memory
 
 
 def test_learning_rate_rises_then_falls_to_its_last_value():

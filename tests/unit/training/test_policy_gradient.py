@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from rlhf_lab.advantages import AdaptiveKL, gae, token_rewards
-from rlhf_lab.log_probs import completion_log_probs
-from rlhf_lab.models import ValueHead, clone, new_language_model, tiny_config
-from rlhf_lab.sampling import sample
+from rlhf_lab.models.loading import frozen_copy, new_language_model, tiny_config
+from rlhf_lab.models.log_probs import completion_log_probs
+from rlhf_lab.models.sampling import sample
+from rlhf_lab.models.value_head import ValueHead
+from rlhf_lab.objectives.advantages import gae, token_rewards
+from rlhf_lab.objectives.kl import AdaptiveKL
 from rlhf_lab.training.algorithms import (
     DAPO,
     DR_GRPO,
@@ -30,8 +32,8 @@ SMALL = PolicyGradientConfig(
     max_new_tokens=10,
     learning_rate=1e-2,
     kl_coefficient=0.0,
-    missing_end_penalty=0.0,
-    piece_tokens=500,
+    missing_eos_penalty=0.0,
+    micro_batch_tokens=500,
 )
 
 
@@ -60,7 +62,7 @@ def weights(model):
 def train(fresh, tokenizer, prompts, config=SMALL, algorithm=PPO, reward=share_of_good_tokens, seed=0, **others):
     policy = others.pop("policy", None) or fresh()
     result = train_policy(
-        policy, clone(fresh()), reward, tokenizer, prompts, algorithm, config, generator=seeded(seed), **others
+        policy, frozen_copy(fresh()), reward, tokenizer, prompts, algorithm, config, generator=seeded(seed), **others
     )
     return policy, result
 
@@ -119,7 +121,7 @@ def test_without_a_price_on_drifting_a_run_needs_no_reference_and_is_the_same_ru
 
 
 def test_the_reference_is_not_trained(fresh, tokenizer, prompts):
-    policy, reference = fresh(), clone(fresh())
+    policy, reference = fresh(), frozen_copy(fresh())
     before = weights(reference)
     train_policy(policy, reference, share_of_good_tokens, tokenizer, prompts, config=replace(SMALL, steps=2))
     assert torch.equal(weights(reference), before) and not torch.equal(weights(policy), before)
@@ -132,7 +134,7 @@ def test_a_missing_end_costs_its_penalty(fresh, tokenizer, prompts):
         seen.append(rollout)
         return torch.zeros(len(rollout))
 
-    _, result = train(fresh, tokenizer, prompts, replace(SMALL, steps=1, missing_end_penalty=2.0), reward=reward)
+    _, result = train(fresh, tokenizer, prompts, replace(SMALL, steps=1, missing_eos_penalty=2.0), reward=reward)
     cut_short = 1 - seen[0].ended.float().mean().item()
     assert 0 < cut_short and result.last["reward"] == 0
     assert result.last["score"] == pytest.approx(-2.0 * cut_short)
@@ -140,7 +142,7 @@ def test_a_missing_end_costs_its_penalty(fresh, tokenizer, prompts):
 
 
 def test_the_policy_learns_to_end_where_not_ending_is_all_that_costs(fresh, tokenizer, prompts):
-    config = replace(SMALL, steps=30, missing_end_penalty=1.0, max_new_tokens=8)
+    config = replace(SMALL, steps=30, missing_eos_penalty=1.0, max_new_tokens=8)
     _, result = train(fresh, tokenizer, prompts, config, reward=lambda r: torch.zeros(len(r)))
     assert result.history[0]["end_rate"] < 0.2 and result.last["end_rate"] > 0.7
 
@@ -156,7 +158,7 @@ def make_experience(policy, tokenizer, prompts, scores_seed=1):
 
 def test_credit_against_a_plain_loop(model, tokenizer, prompts):
     experience = make_experience(model, tokenizer, prompts)
-    credited = replace(PPO, advantage=GeneralisedAdvantage(gamma=0.9, lam=0.8)).credit(experience)
+    credited = replace(PPO, advantage=GeneralisedAdvantage(gamma=0.9, lam=0.8)).compute_advantages(experience)
     mask, values = experience.mask.numpy(), experience.values.numpy()
     raw = np.zeros(mask.shape)
     for i in range(len(mask)):
@@ -175,7 +177,7 @@ def test_credit_against_a_plain_loop(model, tokenizer, prompts):
 def test_whitened_rewards_keep_their_mean(model, tokenizer, prompts):
     experience = make_experience(model, tokenizer, prompts)
     advantage = GeneralisedAdvantage(whiten_rewards=True, whiten_advantages=False)
-    credited = replace(PPO, advantage=advantage).credit(experience)
+    credited = replace(PPO, advantage=advantage).compute_advantages(experience)
     mask = experience.mask
     rewards = token_rewards(experience.scores, experience.kl, mask, 0.1)
     real = rewards[mask]
@@ -189,10 +191,10 @@ def test_pieces_of_a_minibatch_add_up_to_its_gradient(model, tokenizer, prompts,
     algorithm = ZOO[name]
     value_head = ValueHead(16)
     torch.nn.init.normal_(value_head.linear.weight, generator=seeded(8))
-    experience = algorithm.credit(make_experience(model, tokenizer, prompts))
+    experience = algorithm.compute_advantages(make_experience(model, tokenizer, prompts))
     rows, results = torch.tensor([7, 2, 0, 11, 5, 4, 9]), []
-    for piece_tokens in (1000, 60):
-        config = replace(SMALL, piece_tokens=piece_tokens, entropy_coefficient=0.01)
+    for micro_batch_tokens in (1000, 60):
+        config = replace(SMALL, micro_batch_tokens=micro_batch_tokens, entropy_coefficient=0.01)
         model.zero_grad()
         minibatch = experience.minibatch(rows, algorithm.surrogate.average)
         metrics = _backward(model, value_head if algorithm is PPO else None, algorithm, minibatch, config)
@@ -237,7 +239,7 @@ def test_groups_whose_scores_are_all_the_same_teach_nothing(fresh, tokenizer, pr
     config = replace(SMALL, steps=1, samples_per_prompt=6)
     for name in ("GRPO", "Dr. GRPO", "DAPO", "GSPO", "RLOO"):
         policy, result = train(fresh, tokenizer, prompts, config, ZOO[name], reward)
-        assert result.last["flat_groups"] == 1.0
+        assert result.last["zero_std_groups"] == 1.0
         assert torch.allclose(weights(policy), before, atol=1e-6), name
 
 
@@ -283,7 +285,7 @@ def test_divergence_beyond_the_limit_stops_the_run_at_the_last_good_state(fresh,
     assert all(m["kl"] <= 5.0 for m in result.history) and 1 <= len(result.history) < 40
     with torch.no_grad():
         rollout = sample(policy, tokenizer, prompts * 30, max_new_tokens=10, generator=seeded(6))
-        kl = (rollout.log_probs - completion_log_probs(clone(fresh()), rollout)).sum(1).mean().item()
+        kl = (rollout.log_probs - completion_log_probs(frozen_copy(fresh()), rollout)).sum(1).mean().item()
     assert kl == pytest.approx(result.last["kl"], abs=1.5)  # that of the last good step, not of the next
 
 
@@ -348,7 +350,7 @@ def test_cuda_agrees_with_the_cpu(fresh, tokenizer, prompts):
     records = []
     for device in ("cpu", "cuda"):
         config = replace(SMALL, steps=3, learning_rate=1e-3)
-        policy, reference = fresh().to(device), clone(fresh()).to(device)
+        policy, reference = fresh().to(device), frozen_copy(fresh()).to(device)
         result = train_policy(
             policy, reference, share_of_good_tokens, tokenizer, prompts, config=config, generator=seeded()
         )

@@ -3,10 +3,11 @@
 import json
 
 import pytest
+from documents import generate_documents
+from quality import measure_quality
+from tiny_model import PretrainConfig, command_for, main, pretrain
 
-from rlhf_lab.models import load_language_model
-from rlhf_lab.training.pretrain import PretrainConfig, command_for, generate_documents, main, pretrain
-from rlhf_lab.training.quality import measure_quality
+from rlhf_lab.models.loading import load_language_model
 from rlhf_lab.world import KINDS, split_of
 
 TINY = PretrainConfig(
@@ -43,7 +44,7 @@ def test_pretraining_writes_a_model_with_its_report(tmp_path):
     assert summary["steps"] == summary["finished_steps"] == 3 and summary["documents"] == 12
     command = summary["command"]
     assert "--seed 3 --steps 3 --vocabulary 1000 --layers 1 --width 16 --heads 1 --batch-size 4" in command
-    assert "--muon" in command_for(PretrainConfig(muon=True), seed=0, steps=1) and "--muon" not in command
+    assert "--adamw" in command_for(PretrainConfig(muon=False), seed=0, steps=1) and "--adamw" not in command
     assert set(summary["quality"]) == set(KINDS) and lines
     needed = {"well_formed", "well_formed_interval", "ended", "copied", "distinct", "tokens", "prompts"}
     assert all(needed <= set(q) and q["prompts"] == 3 for q in summary["quality"].values())
@@ -63,13 +64,13 @@ def test_pretraining_for_a_time_measures_its_steps(tmp_path):
 
 
 def test_quality_counts_copies_and_well_formed_texts(monkeypatch, model, tokenizer):
-    from rlhf_lab.sampling import Rollout
+    from rlhf_lab.models.sampling import Rollout
 
     def fake(model, tokenizer, prompts, **settings):
         return Rollout.from_texts(tokenizer, prompts, [" Good text.", " Copied text.", " bad", " Good text."])
 
-    monkeypatch.setattr("rlhf_lab.training.quality.sample", fake)
-    monkeypatch.setattr("rlhf_lab.training.quality.well_formed", lambda prompt, text: "text" in text)
+    monkeypatch.setattr("quality.sample", fake)
+    monkeypatch.setattr("quality.well_formed", lambda prompt, text: "text" in text)
     report = measure_quality(model, tokenizer, {"review": ["a", "b", "c", "d"]}, {" Copied text."})["review"]
     assert (report["well_formed"], report["copied"], report["distinct"]) == (0.75, 0.25, 0.75)
     low, high = report["well_formed_interval"]

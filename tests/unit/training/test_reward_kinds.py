@@ -7,10 +7,10 @@ import torch
 
 from rlhf_lab.evaluation import accuracy_ceiling
 from rlhf_lab.feedback.pairs import TiedPair
-from rlhf_lab.models import new_language_model, tiny_config
-from rlhf_lab.reward_models import RewardModel
+from rlhf_lab.lessons.label_budgets import KINDS, KnownPairs, Pace, ReadOnce, new_words, sitting, write_pool
+from rlhf_lab.models.loading import new_language_model, tiny_config
+from rlhf_lab.models.reward_model import RewardModel
 from rlhf_lab.training.reward_head import fit_head
-from rlhf_lab.training.reward_kinds import KINDS, KnownPairs, Pace, ReadOnce, new_words, sitting, write_pool
 from rlhf_lab.training.reward_objectives import Pairs, PairsWithTies
 from rlhf_lab.world import TASTES, SimulatedRater, load_corpus
 

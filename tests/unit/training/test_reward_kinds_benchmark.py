@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rlhf_lab.models import load_language_model
-from rlhf_lab.training.reward_kinds import KINDS
+from rlhf_lab.lessons.label_budgets import KINDS
+from rlhf_lab.models.loading import load_language_model
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "reward_kinds.py"
 

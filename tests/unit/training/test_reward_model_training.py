@@ -8,9 +8,9 @@ import torch
 
 from rlhf_lab.feedback.formats.hh import read_hh, write_hh
 from rlhf_lab.feedback.pairs import PreferencePair
-from rlhf_lab.losses import bradley_terry_loss
-from rlhf_lab.models import new_language_model, tiny_config
-from rlhf_lab.reward_models import RewardModel
+from rlhf_lab.models.loading import new_language_model, tiny_config
+from rlhf_lab.models.reward_model import RewardModel
+from rlhf_lab.objectives.preference import bradley_terry_loss
 from rlhf_lab.training.reward_examples import examples_that_fit, tokenise
 from rlhf_lab.training.reward_model import (
     RewardModelConfig,
@@ -64,7 +64,7 @@ FAST = RewardModelConfig(epochs=2, learning_rate=5e-3, batch_size=16)
 
 def test_preferences_are_learned_and_hold_on_new_pairs(fresh, tokenizer):
     model, records = fresh(), []
-    config = RewardModelConfig(epochs=2, learning_rate=5e-3, batch_size=16, piece_tokens=90)
+    config = RewardModelConfig(epochs=2, learning_rate=5e-3, batch_size=16, micro_batch_tokens=90)
     held_out = make_pairs(100, seed=9)
     assert evaluate_reward_model(model, tokenizer, held_out)["held_out_accuracy"] < 0.85
     result = train_reward_model(
@@ -88,9 +88,11 @@ def test_loss_of_the_loop_is_the_loss_of_the_formula(fresh, tokenizer):
     rejected = model.score_texts(tokenizer, ["Story:"] * 11, [pair.rejected for pair in pairs])
     expected = bradley_terry_loss(chosen, rejected, margin=0.2).item()
     gradients = []
-    for piece_tokens in (1000, 60):
+    for micro_batch_tokens in (1000, 60):
         rows = tokenise(model, tokenizer, pairs)
-        loss, scores = backward_loss(model, rows, pairs, Pairs(margin=0.2), example_weights(pairs, 1), piece_tokens)
+        loss, scores = backward_loss(
+            model, rows, pairs, Pairs(margin=0.2), example_weights(pairs, 1), micro_batch_tokens
+        )
         assert loss == pytest.approx(expected, rel=1e-5)
         assert torch.allclose(scores[:, 0, 0] - scores[:, 1, 0], chosen - rejected, atol=1e-5)
         gradients.append(torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]))

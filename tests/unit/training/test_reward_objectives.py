@@ -9,9 +9,9 @@ import torch
 
 from rlhf_lab.feedback import Record, preference_pairs, question, tied_pairs
 from rlhf_lab.feedback.pairs import PreferencePair, TiedPair
-from rlhf_lab.models import new_language_model, tiny_config
-from rlhf_lab.reward_losses import davidson_losses, rao_kupper_losses
-from rlhf_lab.reward_models import RewardModel
+from rlhf_lab.models.loading import new_language_model, tiny_config
+from rlhf_lab.models.reward_model import RewardModel
+from rlhf_lab.objectives.preference import davidson_losses, rao_kupper_losses
 from rlhf_lab.training.reward_examples import (
     LabelledText,
     Ranking,

@@ -7,8 +7,16 @@ import pytest
 import torch
 
 from rlhf_lab.feedback import FeedbackStore, RatingSession, rate_with
-from rlhf_lab.models import load_language_model
-from rlhf_lab.whole_loop import ASPECTS, TRAINING, WholeLoop, fit_reader, fit_reward, improve, write_questions
+from rlhf_lab.lessons.whole_loop import (
+    ATTRIBUTES,
+    TRAINING,
+    WholeLoop,
+    fit_reader,
+    fit_reward,
+    improve,
+    write_questions,
+)
+from rlhf_lab.models.loading import load_language_model
 from rlhf_lab.world import TASTES, SimulatedRater
 
 SETTINGS = WholeLoop(questions=8, fit_texts=400, pool_prompts=24, pool_samples=3)
@@ -29,7 +37,7 @@ def play(folder, questions, rater, name="somebody"):
 
 def test_every_aspect_can_be_read(stage):
     _, _, reader, _ = stage
-    assert reader.names == ASPECTS
+    assert reader.names == ATTRIBUTES
     assert min(reader.r2.values()) > 0.4, reader.r2
 
 
@@ -50,14 +58,14 @@ def test_the_same_seed_writes_the_same_questions(stage):
     assert [item.item_id for item in other.items] != [item.item_id for item in questions.items]
 
 
-@pytest.mark.parametrize(("taste", "aspect", "sign"), [("brief", "length", -1), ("cheerful", "tone", 1)])
-def test_reward_points_where_the_taste_points(stage, tmp_path, taste, aspect, sign):
+@pytest.mark.parametrize(("taste", "attribute", "sign"), [("brief", "length", -1), ("cheerful", "tone", 1)])
+def test_reward_points_where_the_taste_points(stage, tmp_path, taste, attribute, sign):
     _, _, reader, questions = stage
     records = play(tmp_path, questions, SimulatedRater(TASTES[taste], temperature=0.0))
     posterior, reward = fit_reward(records, reader, questions, SETTINGS)
     weights, _ = posterior.weights()
-    assert ASPECTS[int(np.abs(weights).argmax())] == aspect
-    assert np.sign(weights[ASPECTS.index(aspect)]) == sign
+    assert ATTRIBUTES[int(np.abs(weights).argmax())] == attribute
+    assert np.sign(weights[ATTRIBUTES.index(attribute)]) == sign
     assert float(reward(questions.rollout).std()) > 0.9  # standardised, less what repetition costs
 
 

@@ -1,0 +1,26 @@
+"""The bug hunt of notebook 08: eight implementations of PPO with one bug each, to be found by their curves.
+
+    parts.py      PPO made of parts that can be exchanged, and a loop that shows what such an implementation sees
+    patients.py   the eight patients: the healthy parts, with one of them broken
+    checks.py     small tests that tell: each fails for the patient that it is made for, and passes for the healthy
+
+A patient is known by a letter only. What is wrong with it stands in `patients.py`: look there last.
+"""
+
+from rlhf_lab.lessons.bug_hunt.checks import Case, Finding, examine
+from rlhf_lab.lessons.bug_hunt.parts import HEALTHY, Implementation, run
+from rlhf_lab.lessons.bug_hunt.patients import LETTERS, check_of, confirm, diagnosis, patient
+
+__all__ = [
+    "HEALTHY",
+    "LETTERS",
+    "Case",
+    "Finding",
+    "Implementation",
+    "check_of",
+    "confirm",
+    "diagnosis",
+    "examine",
+    "patient",
+    "run",
+]

@@ -1,0 +1,205 @@
+"""PPO made of parts that can be exchanged, so that one of them can be broken.
+
+`train_policy` is the loop to use. This one takes the same steps in the same order (a test compares the weights), but
+every step that is easily got wrong is a field of `Implementation`: a plain function of tensors that can be replaced,
+called by itself, and tested by itself. Its records are what such an implementation sees of itself. So if a part is
+broken that measures, what it reports is wrong as well; only the gold reward comes from outside.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from rlhf_lab.models.loading import trunk_and_head
+from rlhf_lab.models.log_probs import completion_hidden, token_log_probs, unflatten
+from rlhf_lab.models.sampling import Rollout, sample
+from rlhf_lab.models.value_head import ValueHead
+from rlhf_lab.objectives.advantages import explained_variance, gae, penalise_missing_eos, token_rewards
+from rlhf_lab.objectives.kl import kl_k3
+from rlhf_lab.objectives.masked import masked_mean, whiten
+from rlhf_lab.objectives.policy import clipped_surrogate, ppo_value_loss, probability_ratio
+from rlhf_lab.training.algorithms import Experience
+from rlhf_lab.training.optimisation import (
+    apply_gradients,
+    draw_seed,
+    make_optimizer,
+    shuffled_batches,
+    warmup_cosine,
+)
+from rlhf_lab.training.policy_gradient import PolicyGradientConfig
+
+GAMMA, LAMBDA = 1.0, 1.0  # the reward comes at the end, and the first tokens need their share of it
+CLIP = 0.2  # of the ratio, and of the values
+VALUE_COEFFICIENT = 0.1  # weight of the value loss; it shares the policy's trunk
+EPOCHS, MINIBATCHES = 2, 2  # passes over each rollout, updates a pass
+
+
+# --- The healthy parts -------------------------------------------------------------------------------
+
+
+def stored(rollout: Rollout, recomputed: Tensor) -> Tensor:
+    """The old log-probabilities (B, T): those that were stored while sampling, not those computed again since."""
+    return rollout.log_probs
+
+
+def compute_advantages(rewards: Tensor, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Advantages and returns, (B, T) each, from the rewards and values of tokens. The returns are made first."""
+    advantages = gae(rewards, values, mask, GAMMA, LAMBDA)
+    returns = (advantages + values).masked_fill(~mask, 0.0)
+    return whiten(advantages, mask), returns
+
+
+def losses(ratio: Tensor, values: Tensor, batch: Experience) -> tuple[Tensor, Tensor]:
+    """Policy loss and value loss of a minibatch, two scalars. ratio and values (B, T) are those of now."""
+    policy_loss = masked_mean(clipped_surrogate(ratio, batch.advantages, CLIP, CLIP), batch.mask)
+    return policy_loss, ppo_value_loss(values, batch.values, batch.returns, batch.mask, CLIP)
+
+
+# --- An implementation -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """PPO in seven parts. B completions of up to T tokens; N real tokens in all of them."""
+
+    states: Callable[[nn.Module, Rollout], Tensor] = completion_hidden  # (N, d) that predict the tokens, row by row
+    old_log_probs: Callable[[Rollout, Tensor], Tensor] = stored  # (B, T) of the policy that sampled
+    scores: Callable[[Tensor, Tensor, float], Tensor] = penalise_missing_eos  # rewards, ended, penalty -> (B,)
+    token_rewards: Callable[[Tensor, Tensor, Tensor, float], Tensor] = token_rewards  # scores, k1, mask, coefficient
+    compute_advantages: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]] = (
+        compute_advantages  # -> advantages and returns (B, T)
+    )
+    ratio: Callable[[Tensor, Tensor], Tensor] = probability_ratio  # new and old log-probabilities -> (B, T)
+    losses: Callable[[Tensor, Tensor, Experience], tuple[Tensor, Tensor]] = losses  # -> policy loss, value loss
+
+    def look(self, policy: nn.Module, value_head: nn.Module, rollout: Rollout) -> tuple[Tensor, Tensor]:
+        """Log-probabilities and values of a rollout's tokens as they are now, (B, T) each, zero on padding."""
+        mask, states = rollout.completion_mask, self.states(policy, rollout)
+        head, tokens = trunk_and_head(policy)[1], rollout.completion_ids[mask]
+        log_probs, _ = token_log_probs(head, states, tokens, rollout.temperature)
+        return unflatten(log_probs, mask), unflatten(value_head(states), mask)
+
+    @torch.no_grad()
+    def experience(
+        self,
+        policy: nn.Module,
+        reference: nn.Module,
+        value_head: nn.Module,
+        rollout: Rollout,
+        rewards: Tensor,
+        config: PolicyGradientConfig,
+    ) -> Experience:
+        """A rollout with its advantages and returns. rewards (B,) are those of the reward function."""
+        recomputed, values = self.look(policy, value_head, rollout)
+        rollout = replace(rollout, log_probs=self.old_log_probs(rollout, recomputed))
+        found = Experience(
+            rollout,
+            self.scores(rewards, rollout.ended, config.missing_eos_penalty),
+            self.look(reference, value_head, rollout)[0],
+            values,
+            kl_coefficient=config.kl_coefficient,
+        )
+        of_tokens = self.token_rewards(found.scores, found.kl, found.mask, config.kl_coefficient)
+        advantages, returns = self.compute_advantages(of_tokens, values, found.mask)
+        return replace(found, advantages=advantages, returns=returns)
+
+
+HEALTHY = Implementation()
+
+
+# --- The loop ----------------------------------------------------------------------------------------
+
+
+def run(
+    implementation: Implementation,
+    policy: nn.Module,
+    reference: nn.Module,
+    reward_function: Callable[[Rollout], Tensor],
+    tokenizer,
+    prompts: Sequence[str],
+    config: PolicyGradientConfig,
+    *,
+    generator: torch.Generator,
+    gold: Callable[[Rollout], Tensor] | None = None,
+    callback: Callable[[dict], None] | None = None,
+) -> list[dict[str, float]]:
+    """Train `policy` in place; one record a step, of what the implementation sees.
+
+    Ends early, with the records up to then, where a number is no longer finite. gold: a second reward, only measured.
+    """
+    value_head = ValueHead(trunk_and_head(policy)[1].weight.shape[1])
+    optimizer = make_optimizer([*policy.parameters(), *value_head.parameters()])
+    order = shuffled_batches(len(prompts), config.batch_size, draw_seed(generator))
+    warmup, history = max(1, round(config.warmup_fraction * config.steps)), []
+    for step in range(config.steps):
+        rollout = sample(
+            policy,
+            tokenizer,
+            [prompts[i] for i in next(order)],
+            max_new_tokens=config.max_new_tokens,
+            temperature=config.temperature,
+            generator=generator,
+        )
+        rewards = reward_function(rollout).float()
+        experience = implementation.experience(policy, reference, value_head, rollout, rewards, config)
+        record = {"step": step + 1, "reward": float(rewards.mean()), **_describe(experience)}
+        if gold is not None:
+            record["gold"] = float(gold(rollout).mean())
+        rate = warmup_cosine(step, config.steps, config.learning_rate, warmup, config.final_fraction)
+        updates = []
+        for rows in _minibatches(len(rollout), generator):
+            updates.append(_backward(implementation, policy, value_head, experience.select(rows)))
+            updates[-1]["gradient_norm"] = apply_gradients(optimizer, rate, config.max_gradient_norm)
+        record |= {name: sum(update[name] for update in updates) / len(updates) for name in updates[0]}
+        record["first_ratio_error"] = updates[0]["ratio_error"]
+        if not all(math.isfinite(value) for value in record.values()):
+            break
+        history.append(record)
+        if callback:
+            callback(record)
+    return history
+
+
+def _minibatches(count: int, generator: torch.Generator) -> list[Tensor]:
+    """Rows of each update: every pass goes through all rows once, in a new order."""
+    passes = [torch.randperm(count, generator=generator, device=generator.device) for _ in range(EPOCHS)]
+    return [rows for order in passes for rows in order.split(math.ceil(count / MINIBATCHES))]
+
+
+def _backward(
+    implementation: Implementation, policy: nn.Module, value_head: nn.Module, batch: Experience
+) -> dict[str, float]:
+    """Gradients of a minibatch's loss, and its metrics."""
+    log_probs, values = implementation.look(policy, value_head, batch.rollout)
+    ratio = implementation.ratio(log_probs, batch.rollout.log_probs)
+    policy_loss, value_loss = implementation.losses(ratio, values, batch)
+    (policy_loss + VALUE_COEFFICIENT * value_loss).backward()
+    ratio = ratio.detach().masked_fill(~batch.mask, 1.0)
+    moved = ratio - 1.0  # (B, T)
+    return {
+        "policy_loss": float(policy_loss.detach()),
+        "value_loss": float(value_loss.detach()),
+        "clip_fraction": float(masked_mean(moved.abs() > CLIP, batch.mask)),
+        "approx_kl": float(masked_mean(moved - ratio.log(), batch.mask)),
+        "ratio_error": float(moved.abs().max()),
+    }
+
+
+def _describe(experience: Experience) -> dict[str, float]:
+    """What a dashboard would show of a rollout."""
+    old, mask = experience.rollout.log_probs, experience.mask
+    return {
+        "kl": float(experience.kl.sum(1).mean()),
+        "kl_k3": float(kl_k3(old, experience.reference_log_probs).sum(1).mean()),
+        "entropy": -float(masked_mean(old, mask)),
+        "length": float(mask.sum(1).float().mean()),
+        "end_rate": float(experience.rollout.ended.float().mean()),
+        "value": float(masked_mean(experience.values, mask)),
+        "return": float(masked_mean(experience.returns, mask)),
+        "explained_variance": float(explained_variance(experience.values, experience.returns, mask)),
+    }

@@ -1,0 +1,110 @@
+"""The task that notebooks 05 to 09 share: reviews of Tidewick that a cheerful reader likes to read.
+
+There are two rewards, and the difference between them is half of what those notebooks are about.
+
+    the proxy   a reward model that learned from two thousand comparisons by such a reader, mistakes included. It is
+                what the algorithms are given. `data/reward/`, or the one that a learner made in notebook 03.
+    the gold    the reader's own taste, a formula. In real life nobody has it; here it says what was gained in truth.
+
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from rlhf_lab.models.loading import load_language_model, trainable_copy
+from rlhf_lab.models.log_probs import completion_log_probs
+from rlhf_lab.models.reward_model import RewardModel
+from rlhf_lab.models.sampling import Rollout, sample
+from rlhf_lab.objectives.kl import kl_k1
+from rlhf_lab.paths import data_dir, home_dir
+from rlhf_lab.world import TASTES, Taste, decent, load_prompts
+
+TASTE = "cheerful"
+LONGEST = 64  # tokens; a review is cut there (4 in 100 of the starting model's are)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A model to start from, prompts, and the two rewards."""
+
+    model: nn.Module  # the starting model, which is also the reference
+    tokenizer: object
+    reward_model: RewardModel
+    taste: Taste
+    prompts: tuple[str, ...]  # to train on
+    held_out_prompts: tuple[str, ...]  # to measure on
+    origin: str  # where the reward model is from, in words
+
+    def new_policy(self) -> nn.Module:
+        """A copy of the starting model, to be trained."""
+        return trainable_copy(self.model)
+
+    def write(self, policy: nn.Module, prompts: Sequence[str], generator: torch.Generator | None = None) -> Rollout:
+        """One completion of each prompt."""
+        return sample(policy, self.tokenizer, prompts, max_new_tokens=LONGEST, generator=generator)
+
+    def reward(self, rollout: Rollout) -> Tensor:
+        """The proxy (B,): 0 and 1 are mean and standard deviation of what the starting model writes."""
+        return self.reward_model.score_rollout(rollout)
+
+    def gold(self, rollout: Rollout) -> Tensor:
+        """The reader's own taste (B,), in standard deviations of the reviews of the corpus."""
+        values = [self.taste.utility(p, c) for p, c in zip(rollout.prompts, rollout.texts, strict=True)]
+        return torch.tensor(values, device=rollout.log_probs.device)
+
+    def feed(self, policy: nn.Module, prompts: int = 2, seed: int = 3) -> dict:
+        """For a live chart, as `evaluate` of the training loop: what the policy writes now to a few held-out prompts.
+
+        The prompts and the chance are the same each time, so what differs is the policy.
+        """
+        rollout = self.write(policy, self.held_out_prompts[:prompts], torch.Generator().manual_seed(seed))
+        gold = [f"{value:+.1f}" for value in self.gold(rollout).tolist()]
+        return {"feed": {"prompt": rollout.prompts, "completion": rollout.texts, "gold reward": gold}}
+
+    def measure(self, policy: nn.Module, samples: int = 256, seed: int = 1) -> "Measured":
+        """What a policy writes on held-out prompts, in the same order and by the same chance for every policy."""
+        prompts = [self.held_out_prompts[i % len(self.held_out_prompts)] for i in range(samples)]
+        rollout = self.write(policy, prompts, torch.Generator().manual_seed(seed))
+        with torch.no_grad():
+            reference = completion_log_probs(self.model, rollout, micro_batch_tokens=2048)
+        return Measured(rollout, self.reward(rollout), self.gold(rollout), kl_k1(rollout.log_probs, reference).sum(1))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """B completions on held-out prompts, and what they are worth."""
+
+    rollout: Rollout
+    reward: Tensor  # (B,) the proxy
+    gold: Tensor  # (B,) the truth
+    kl: Tensor  # (B,) k1 of each completion; the mean is the estimate, in nats
+
+    def summary(self) -> dict[str, float]:
+        """Means, and what the texts are like."""
+        pairs = zip(self.rollout.prompts, self.rollout.texts, strict=True)
+        return {
+            "reward": float(self.reward.mean()),
+            "gold": float(self.gold.mean()),
+            "kl": float(self.kl.mean()),
+            "decent": sum(decent(prompt, text) for prompt, text in pairs) / len(self.gold),
+            "length": float(self.rollout.lengths.float().mean()),
+        }
+
+
+def load_task(own: bool = True) -> Task:
+    """The shared task. own: take the reward model that notebook 03 left in the learner's folder, if there is one."""
+    model, tokenizer = load_language_model("tiny")
+    folder, origin = data_dir() / "reward", "the reward model that ships with the course"
+    if own and own_reward_folder().is_dir():
+        folder, origin = own_reward_folder(), "your own reward model from notebook 03"
+    prompts = tuple(load_prompts("train", "review")), tuple(load_prompts("heldout", "review"))
+    return Task(model, tokenizer, RewardModel.load(folder), TASTES[TASTE], *prompts, origin)
+
+
+def own_reward_folder() -> Path:
+    """Where notebook 03 leaves a learner's reward model for this task."""
+    return home_dir() / f"reward-{TASTE}"

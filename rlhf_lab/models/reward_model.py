@@ -1,0 +1,238 @@
+"""Reward models: a language model's trunk with a linear head that reads a whole text and gives a number.
+
+The number is read off the hidden state of the last real token, which has seen all the others. A head may have
+several outputs that share the trunk: the members of an ensemble, the axes of a score, labels. A reward model is
+written to disk as the ordinary `transformers` model for sequence classification of its architecture, so that other
+tools use ours and we use theirs.
+"""
+
+import copy
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import AutoModel, AutoModelForSequenceClassification
+
+from rlhf_lab.models.loading import hidden_states, load_config, trunk_and_head
+from rlhf_lab.models.tokens import encode_completions, encode_prompts, micro_batches_by_length, pad_right
+from rlhf_lab.objectives.masked import at_least_float32
+
+OWN_FILE = "reward_model.safetensors"  # where the architecture has no model for sequence classification
+FINAL_NORMS = ("ln_f", "final_layer_norm", "norm", "final_layernorm")  # what architectures call a trunk's last layer
+
+
+class RewardModel(nn.Module):
+    """Reads prompt and completion and gives w . h + b, with h the hidden state of the last real token.
+
+    w starts as N(0, 1/(d+1)) (standard deviation 1/sqrt(d+1)), b as 0 (Stiennon et al. 2020). Preferences fix a
+    reward only up to a constant, and its scale only loosely: `normalise` sets both afterwards.
+
+    outputs: how many numbers a text gets, or their names. With one, scores are (B,); with K they are (B, K).
+    """
+
+    def __init__(self, trunk: nn.Module, generator: torch.Generator | None = None, outputs: int | Sequence[str] = 1):
+        super().__init__()
+        self.trunk, self.names = trunk, _output_names(outputs)
+        width = trunk.config.hidden_size
+        self.head = nn.utils.skip_init(nn.Linear, width, len(self.names))  # float32, whatever the trunk's dtype
+        with torch.no_grad():
+            self.head.weight.normal_(0.0, 1.0 / math.sqrt(width + 1), generator=generator)
+            self.head.bias.zero_()
+
+    @classmethod
+    def from_language_model(
+        cls, model: nn.Module, generator: torch.Generator | None = None, outputs: int | Sequence[str] = 1
+    ) -> "RewardModel":
+        """A reward model on a copy of the language model's trunk; the language model is left alone."""
+        trunk, _ = trunk_and_head(model)
+        reward_model = cls(copy.deepcopy(trunk).requires_grad_(True), generator, outputs)
+        return reward_model.to(next(model.parameters()).device).eval()
+
+    def features(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Hidden states (B, d) of the last real tokens of ids (B, L); mask (B, L) is true on real tokens.
+
+        The padding may be on either side, but each row's real tokens must stand together; ValueError where they do
+        not, or where a row has none. A row is read alone: neither padding nor the other rows have an influence.
+        """
+        mask = mask.bool()
+        lengths = mask.sum(1)
+        if not bool((lengths > 0).all()):
+            raise ValueError("A text without any token cannot be scored: a row of the mask is all false.")
+        if bool(((mask[:, 1:] & ~mask[:, :-1]).sum(1) + mask[:, 0] > 1).any()):
+            raise ValueError("A row of the mask has a gap between real tokens. Padding may stand on the sides only.")
+        hidden = hidden_states(self.trunk, _shift_to_the_left(ids, mask))  # (B, L, d)
+        return hidden[torch.arange(len(ids), device=ids.device), lengths - 1]
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Rewards (B,), or (B, K) of K outputs, in float32 at least; parameters and errors as in `features`."""
+        last = self.features(ids, mask)
+        scores = at_least_float32(self.head(last.to(self.head.weight.dtype)))
+        return scores if len(self.names) > 1 else scores[:, 0]
+
+    @torch.no_grad()
+    def score_rollout(self, rollout, micro_batch_tokens: int = 2048) -> Tensor:
+        """Rewards (B,) or (B, K) of a rollout, without gradients: what `train_policy` takes for a reward.
+
+        A completion that was cut short is scored as it stands, without an end token.
+        """
+        ids, _, lengths = rollout.sequences()
+        return self._in_pieces(self, ids, lengths, micro_batch_tokens)
+
+    @torch.no_grad()
+    def score_texts(
+        self, tokenizer, prompts: Sequence[str], completions: Sequence[str], micro_batch_tokens: int = 2048
+    ):
+        """Rewards (B,) or (B, K) of texts, each completion taken as ended; without gradients."""
+        prompts, completions = encode_prompts(tokenizer, prompts), encode_completions(tokenizer, completions)
+        rows = [prompt + completion for prompt, completion in zip(prompts, completions, strict=True)]
+        return self._in_pieces(self, *self._padded(rows), micro_batch_tokens)
+
+    @torch.no_grad()
+    def features_of(self, rows: Sequence[Sequence[int]], micro_batch_tokens: int = 2048) -> Tensor:
+        """Features (B, d) of rows of token ids, without gradients."""
+        return self._in_pieces(self.features, *self._padded(rows), micro_batch_tokens)
+
+    def _padded(self, rows: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+        ids, mask = pad_right(rows, 0)  # any filler: it is never looked at
+        return ids.to(self.head.weight.device), mask.sum(1).to(self.head.weight.device)
+
+    def _in_pieces(self, read, ids: Tensor, lengths: Tensor, micro_batch_tokens: int) -> Tensor:
+        """What `read` (forward or features) gives for right-padded ids (B, L), computed piece by piece."""
+        pieces = micro_batches_by_length(lengths, micro_batch_tokens)
+        found = []
+        for rows in pieces:
+            longest = int(lengths[rows].max())
+            mask = torch.arange(longest, device=ids.device) < lengths[rows, None]
+            found.append(read(ids[rows, :longest], mask))
+        return torch.cat(found)[torch.cat(pieces).argsort()]
+
+    @torch.no_grad()
+    def normalise(self, scores: Tensor) -> None:
+        """Scale and shift the head so that `scores`, which it gave to reference samples, get mean 0 and variance 1.
+
+        scores: (B,) or (B, K); each output is normalised on its own. Raises ValueError where there are fewer than two
+        scores, or they are all alike or not finite.
+        """
+        columns = scores.double().reshape(len(scores), len(self.names)).to(self.head.weight.device)
+        mean, deviation = columns.mean(0), columns.std(0, correction=0)
+        if len(columns) < 2 or not bool(torch.isfinite(columns).all()) or bool((deviation < 1e-8).any()):
+            raise ValueError(
+                f"Cannot normalise on {len(columns)} scores with values {columns.flatten()[:5].tolist()}: they"
+                " must be at least two, finite, and not all alike. Score a few hundred reference samples."
+            )
+        self.head.weight.copy_(self.head.weight.double() / deviation[:, None])
+        self.head.bias.copy_((self.head.bias.double() - mean) / deviation)
+
+    def save(self, folder: str | Path, tokenizer=None) -> Path:
+        """Write the model, and the tokenizer if it is given, as an ordinary folder of `transformers`.
+
+        `AutoModelForSequenceClassification.from_pretrained(folder)` then gives the same scores to texts that are
+        padded on the right. Its head has no constant, so ours goes into the bias of the trunk's last layer norm. Where
+        that has none (Llama), others see scores that are less by a constant, `reward_bias` in the configuration.
+        An architecture that `transformers` knows no such model for is written in a form that only `load` reads.
+        Raises ValueError where no padding token is known: others look for the last token before the padding.
+        """
+        folder = Path(folder)
+        config = copy.deepcopy(self.trunk.config)
+        if tokenizer is not None:
+            config.pad_token_id = tokenizer.pad_token_id
+        if config.pad_token_id is None:
+            raise ValueError("The configuration names no padding token. Pass the tokenizer: save(folder, tokenizer).")
+        config.id2label = dict(enumerate(self.names))
+        config.label2id = {name: i for i, name in enumerate(self.names)}
+        state, file_name = self.state_dict(), OWN_FILE
+        if type(config) in AutoModelForSequenceClassification._model_mapping:
+            with torch.device("meta"):  # for the names of its weights only
+                other = AutoModelForSequenceClassification.from_config(config)
+            state, bias = self._folded_constant()
+            prefix = {"trunk.": f"{other.base_model_prefix}.", "head.": "score."}
+            state = {prefix[key[: key.index(".") + 1]] + key[key.index(".") + 1 :]: v for key, v in state.items()}
+            wrong = set(state) ^ set(other.state_dict())
+            if wrong:
+                raise ValueError(
+                    f"The weights do not fit {type(other).__name__}, for example {min(wrong)}. If the trunk has"
+                    " adapters (LoRA), merge them first."
+                )
+            config.architectures, config.reward_bias, file_name = [type(other).__name__], bias, "model.safetensors"
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file({k: v.contiguous() for k, v in state.items()}, folder / file_name, metadata={"format": "pt"})
+        config.save_pretrained(folder)
+        if tokenizer is not None:
+            tokenizer.save_pretrained(folder)
+        return folder
+
+    def _folded_constant(self) -> tuple[dict[str, Tensor], list[float]]:
+        """The weights with the head's constant b moved into the trunk's last norm, and what could not be moved, (K,).
+
+        The least change v of the norm's bias with w . v = b; there is none where the outputs depend on each other.
+        """
+        state = {key: value.detach() for key, value in self.state_dict().items()}
+        weight, bias = state["head.weight"].double(), state.pop("head.bias").double()
+        for name in FINAL_NORMS:
+            key = f"trunk.{name}.bias"
+            if key in state:
+                change = torch.linalg.pinv(weight) @ bias  # (d,)
+                if torch.allclose(weight @ change, bias, rtol=1e-6, atol=1e-8):
+                    state[key] = (state[key].double() + change).to(state[key].dtype)
+                    return state, [0.0] * len(bias)
+        return state, bias.tolist()
+
+    @classmethod
+    def load(cls, folder: str | Path, device=None) -> "RewardModel":
+        """Read a reward model that `save` wrote, or any model for sequence classification with a linear head `score`.
+
+        Raises FileNotFoundError where there is none.
+        """
+        folder = Path(folder)
+        if not ((folder / OWN_FILE).is_file() or (folder / "config.json").is_file()):
+            raise FileNotFoundError(f"There is no reward model in {folder}. Write one with RewardModel.save(folder).")
+        config = load_config(folder)
+        names = [config.id2label[i] for i in range(config.num_labels)]
+        if (folder / OWN_FILE).is_file():
+            with torch.random.fork_rng(devices=[]):  # weights drawn here are replaced two lines on
+                reward_model = cls(AutoModel.from_config(config), outputs=names)
+            reward_model.load_state_dict(load_file(folder / OWN_FILE))
+            return reward_model.to(device).eval()
+        other = AutoModelForSequenceClassification.from_pretrained(
+            folder, config=config, dtype=torch.float32, trust_remote_code=False, use_safetensors=True
+        )
+        if not isinstance(getattr(other, "score", None), nn.Linear):
+            raise ValueError(f"{type(other).__name__} has no linear head called `score`, so we cannot read its scores.")
+        reward_model = cls(other.base_model, outputs=names)
+        with torch.no_grad():
+            reward_model.head.weight.copy_(other.score.weight)
+            reward_model.head.bias.copy_(torch.tensor(getattr(config, "reward_bias", None) or [0.0] * len(names)))
+        return reward_model.to(device).eval()
+
+
+def cautious(scores: Tensor, caution: float = 1.0) -> Tensor:
+    """One reward (B,) from those of an ensemble's members, (B, K): their mean less `caution` standard deviations.
+
+    A policy that is trained against one reward model finds out where it is wrong. Members that learned from different
+    ratings are seldom wrong in the same places, and where they disagree, this pays less (Coste et al. 2023, who
+    subtract the variance). Normalise the members first, so that they have one scale.
+    """
+    if scores.ndim != 2 or scores.shape[1] < 2:
+        raise ValueError(f"Expected scores (B, K) of two members or more; got the shape {tuple(scores.shape)}.")
+    return scores.mean(1) - caution * scores.std(1)
+
+
+def _output_names(outputs: int | Sequence[str]) -> tuple[str, ...]:
+    if isinstance(outputs, str):
+        raise TypeError(f"Expected names of outputs and got one string, {outputs!r}. Pass [name].")
+    if isinstance(outputs, int):
+        outputs = ["reward"] if outputs == 1 else [f"reward {i}" for i in range(1, outputs + 1)]
+    names = tuple(outputs)
+    if not names or len(set(names)) != len(names):
+        raise ValueError(f"A reward model needs at least one output, each with a name of its own; got {names}.")
+    return names
+
+
+def _shift_to_the_left(ids: Tensor, mask: Tensor) -> Tensor:
+    """The same rows with the real tokens first, so that positions count from the first real token."""
+    start = mask.int().argmax(1, keepdim=True)  # (B, 1) where the real tokens begin
+    columns = torch.arange(ids.shape[1], device=ids.device) + start  # (B, L)
+    return ids.gather(1, columns.clamp(max=ids.shape[1] - 1))

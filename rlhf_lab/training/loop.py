@@ -1,0 +1,150 @@
+"""What every loop shares while it runs: its records, stopping it cleanly, saving it, and the allocator."""
+
+import ctypes
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from rlhf_lab.training.checkpoint import load_checkpoint, save_checkpoint
+
+
+@dataclass
+class TrainingResult:
+    """What a run reports: one record of metrics a step, and how it ended."""
+
+    history: list[dict] = field(default_factory=list)  # the records that the callback got, in order
+    interrupted: bool = False  # stopped by the user; the model keeps what it had learned
+    stopped: str = ""  # why a guard stopped the run, a sentence; empty if none did
+
+    @property
+    def last(self) -> dict:
+        """The last record; empty if no step was finished."""
+        return self.history[-1] if self.history else {}
+
+
+class TrainingLoop:
+    """The bookkeeping around a training loop, so that the loop itself shows what is learned and how.
+
+        with TrainingLoop(total, {"model": model}, optimizer, callback=callback) as run:
+            for step in run:
+                ...  # one step
+                run.report(loss=loss)
+
+    It numbers and times the steps, keeps the records, calls back, evaluates and saves when it is time. Ctrl-C
+    or Jupyter's stop button ends the loop *after* the current step: in the middle of one, half of the weights
+    could be updated. A second interrupt ends it at once.
+
+    state is what a checkpoint remembers besides weights, moments and the generator: numbers and strings only.
+    """
+
+    def __init__(
+        self,
+        total: int,
+        modules: dict[str, nn.Module],
+        optimizer: torch.optim.Optimizer,
+        *,
+        state: dict | None = None,
+        generator: torch.Generator | None = None,
+        callback: Callable[[dict], None] | None = None,
+        evaluate: Callable[[], dict] | None = None,
+        evaluate_every: int = 0,
+        checkpoint: str | Path | None = None,
+        checkpoint_every: int = 0,
+        resume: bool = False,
+    ):
+        if resume and checkpoint is None:
+            raise ValueError("resume=True needs to know from where: pass checkpoint=folder.")
+        self.total, self.modules, self.optimizer, self.generator = total, modules, optimizer, generator
+        self.callback, self.evaluate, self.evaluate_every = callback, evaluate, evaluate_every
+        self.checkpoint, self.checkpoint_every = checkpoint, checkpoint_every
+        self.result = TrainingResult()
+        self.state = {"step": 0, "seconds": 0.0} | (state or {})
+        if resume:
+            self.state = load_checkpoint(checkpoint, modules, optimizer, generator)
+        self._stop_requested, self._in_step, self._previous_handler = False, False, None
+        keep_freed_memory()
+        for module in modules.values():
+            module.eval()  # no dropout, in training too: see load_language_model
+
+    def __iter__(self) -> Iterator[int]:
+        """Numbers of the steps still to do, from 0 on."""
+        while self.state["step"] < self.total and not self._stop_requested and not self.result.stopped:
+            self._in_step, self._started = True, time.perf_counter()
+            yield self.state["step"]
+
+    def stop(self, reason: str) -> None:
+        """End the run because something is wrong; the reason is a sentence for the learner."""
+        self.result.stopped = reason
+
+    def report(self, **metrics) -> None:
+        """Finish a step: record its metrics, with step (from 1), total and seconds (so far)."""
+        seconds = time.perf_counter() - self._started
+        self.state["step"] += 1
+        self.state["seconds"] += seconds
+        step, self._in_step = self.state["step"], False
+        record = {"step": step, "total": self.total, **metrics}
+        record |= {"seconds": self.state["seconds"], "step_seconds": seconds}
+        at_end = step == self.total
+        if self.evaluate and (at_end or is_due(step, self.evaluate_every)):
+            record |= self.evaluate()
+        self.result.history.append(record)
+        if not at_end and is_due(step, self.checkpoint_every):
+            self._save()
+        if self.callback:
+            self.callback(record)
+
+    def __enter__(self) -> "TrainingLoop":
+        if threading.current_thread() is threading.main_thread():  # others get no signals
+            self._previous_handler = signal.signal(signal.SIGINT, self._on_interrupt)
+        return self
+
+    def __exit__(self, error, *_) -> bool:
+        if self._previous_handler is not None:
+            signal.signal(signal.SIGINT, self._previous_handler)
+        interrupted = error is not None and issubclass(error, KeyboardInterrupt)
+        self.result.interrupted = (interrupted or self._stop_requested) and self.state["step"] < self.total
+        if error is not None:
+            self.optimizer.zero_grad(set_to_none=True)
+        if error is None or (interrupted and not self._in_step):
+            self._save()
+        return interrupted  # a KeyboardInterrupt ends here, other errors go on
+
+    def _on_interrupt(self, signum, frame) -> None:
+        if self._stop_requested:
+            raise KeyboardInterrupt
+        self._stop_requested = True
+
+    def _save(self) -> None:
+        if self.checkpoint is not None:
+            save_checkpoint(self.checkpoint, self.modules, self.optimizer, self.state, self.generator)
+
+
+def is_due(step: int, every: int) -> bool:
+    """Whether something that happens every so many steps (0: never) happens at this one."""
+    return every > 0 and step % every == 0
+
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h
+
+
+def keep_freed_memory() -> None:
+    """Tell Linux's C library to keep freed memory for the next step instead of handing it back.
+
+    By default glibc returns every large block to the kernel, which must then clear its pages when the next
+    step asks for them again: a quarter of a training step on a CPU, for nothing. Elsewhere a no-op.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):  # another C library
+        return
+    mallopt(_M_MMAP_THRESHOLD, 2**30)
+    mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
