@@ -1,11 +1,11 @@
-"""What tells one policy-gradient algorithm from another: three choices, each a small frozen dataclass.
+"""What tells one policy-gradient algorithm from another: three choices.
 
     advantage   how the rewards of a rollout become an advantage for each token
     surrogate   which function of the new log-probabilities is minimised, and over what its tokens are averaged
-    kl          where the price of drifting from the reference stands: in the reward, in the loss, or nowhere
+    kl_in       where the price of drifting from the reference is paid: in the reward, in the loss, or nowhere
 
 The loop in `policy_gradient.py` does everything else, the same for all. The algorithms that have names in the
-literature stand at the end of this file, a few lines each. A new one is another combination.
+literature are at the end of this file, a few lines each. A new one is another combination.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from rlhf_lab.objectives.advantages import (
     leave_one_out,
     token_rewards,
 )
-from rlhf_lab.objectives.kl import kl_k1, kl_k2, kl_k3
+from rlhf_lab.objectives.kl import kl_k1, kl_k3
 from rlhf_lab.objectives.masked import whiten
 from rlhf_lab.objectives.policy import (
     clipped_surrogate,
@@ -42,6 +42,7 @@ from rlhf_lab.objectives.policy import (
 
 Average = Callable[[Tensor], Tensor]  # mask (B, T) -> weights (B, T) of the tokens in a loss; zero on padding
 Baseline = Callable[[Tensor, int], Tensor]  # total rewards (B,), completions a prompt -> advantages (B,)
+Estimate = Callable[[Tensor, Tensor], Tensor]  # log-probabilities of policy and reference (B, T) -> KL (B, T)
 Metrics = dict[str, Tensor]
 
 
@@ -188,58 +189,6 @@ def _clip_metrics(experience: Experience, ratio: Tensor, low: float, high: float
     return {"clip_fraction": experience.mean(outside.float())}
 
 
-# --- Third choice: the place of the KL penalty -------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class KLInReward:
-    """Each token pays for its own log p / q out of its reward (Ziegler et al. 2019, eq. 2)."""
-
-    needs_reference: ClassVar[bool] = True
-
-    def rewards(self, experience: Experience) -> Tensor:
-        return token_rewards(experience.scores, experience.kl, experience.mask, experience.kl_coefficient)
-
-    def penalty(self, experience: Experience, log_probs: Tensor) -> Tensor | float:
-        return 0.0
-
-
-@dataclass(frozen=True)
-class KLInLoss:
-    """An estimate of the KL of each token is added to the loss and differentiated.
-
-    What this pulls at depends on the estimate. On samples of the policy itself the gradient of k2 is that of the
-    token's KL; k1's is zero on average, whatever the drift; k3's is that of the KL the other way round (Tang and
-    Munos 2025, "On a few pitfalls in KL divergence gradient estimation for RL"). And each token answers for its own
-    KL only, not for that of the tokens that follow from it, as it does with the KL in the reward.
-    """
-
-    estimate: Callable[[Tensor, Tensor], Tensor] = kl_k2
-    needs_reference: ClassVar[bool] = True
-
-    def rewards(self, experience: Experience) -> Tensor:
-        return token_rewards(experience.scores, experience.kl, experience.mask, 0.0)
-
-    def penalty(self, experience: Experience, log_probs: Tensor) -> Tensor | float:
-        if not experience.kl_coefficient:
-            return 0.0
-        return experience.kl_coefficient * self.estimate(log_probs, experience.reference_log_probs)
-
-
-@dataclass(frozen=True)
-class NoKL:
-    """No price on drifting, whatever the coefficient; where there is a reference, it is measured all the same."""
-
-    needs_reference: ClassVar[bool] = False
-
-    def rewards(self, experience: Experience) -> Tensor:
-        no_kl = torch.zeros_like(experience.rollout.log_probs)
-        return token_rewards(experience.scores, no_kl, experience.mask, 0.0)
-
-    def penalty(self, experience: Experience, log_probs: Tensor) -> Tensor | float:
-        return 0.0
-
-
 # --- The three together ------------------------------------------------------------------------------
 
 
@@ -249,11 +198,14 @@ class Algorithm:
 
     advantage: CompletionAdvantage | GeneralisedAdvantage
     surrogate: ScoreFunction | ClippedRatio | ClippedCompletionRatio
-    kl: KLInReward | KLInLoss | NoKL = KLInReward()
+    kl_in: str | None = "reward"  # where the price of drifting is paid: "reward", "loss", or None for nowhere
+    kl_estimate: Estimate = kl_k1  # of each token's KL; in the loss k2 or k3, see `kl_penalty`
     epochs: int = 1  # passes over each rollout
     minibatches: int = 1  # updates a pass
 
     def __post_init__(self) -> None:
+        if self.kl_in not in ("reward", "loss", None):
+            raise ValueError(f'kl_in says where the KL penalty is paid: "reward", "loss" or None; got {self.kl_in!r}.')
         if isinstance(self.surrogate, ScoreFunction) and self.epochs * self.minibatches > 1:
             raise ValueError(
                 f"The score-function surrogate is right only for the first update after sampling, but"
@@ -261,9 +213,31 @@ class Algorithm:
                 f" {self.epochs * self.minibatches}. Set both to 1, or take ClippedRatio."
             )
 
+    def rewards(self, experience: Experience) -> Tensor:
+        """Rewards of tokens (B, T): the score on the last; with the KL in the reward, each token also pays for its
+        own log p / q (Ziegler et al. 2019, eq. 2)."""
+        policy, reference = experience.rollout.log_probs, experience.reference_log_probs
+        if self.kl_in == "reward":
+            kl, coefficient = self.kl_estimate(policy, reference), experience.kl_coefficient
+        else:
+            kl, coefficient = torch.zeros_like(policy), 0.0
+        return token_rewards(experience.scores, kl, experience.mask, coefficient)
+
+    def kl_penalty(self, experience: Experience, log_probs: Tensor) -> Tensor | float:
+        """What is added to the loss of each token (B, T), and differentiated: 0 unless the KL is in the loss.
+
+        What this pulls at depends on the estimate. On samples of the policy itself the gradient of k2 is that of the
+        token's KL; k1's is zero on average, whatever the drift; k3's is that of the KL the other way round (Tang and
+        Munos 2025, "On a few pitfalls in KL divergence gradient estimation for RL"). And each token answers for its
+        own KL only, not for that of the tokens that follow from it, as it does with the KL in the reward.
+        """
+        if self.kl_in != "loss" or not experience.kl_coefficient:
+            return 0.0
+        return experience.kl_coefficient * self.kl_estimate(log_probs, experience.reference_log_probs)
+
     def compute_advantages(self, experience: Experience) -> Experience:
         """The experience with its advantages filled in, and the returns where a value head is to learn them."""
-        return self.advantage(experience, self.kl.rewards(experience))
+        return self.advantage(experience, self.rewards(experience))
 
     def loss(self, part: Experience, log_probs: Tensor, values: Tensor | None) -> tuple[Tensor, Metrics]:
         """What a part of a minibatch adds to its loss, and to its metrics, under the current policy.
@@ -272,7 +246,7 @@ class Algorithm:
         of the minibatch, except for those called largest_...
         """
         surrogate, metrics = self.surrogate(part, log_probs)
-        policy_loss = part.weighted(surrogate + self.kl.penalty(part, log_probs))
+        policy_loss = part.weighted(surrogate + self.kl_penalty(part, log_probs))
         loss = policy_loss
         metrics["policy_loss"] = policy_loss.detach()
         if self.advantage.needs_values:
@@ -302,15 +276,23 @@ PPO = Algorithm(GeneralisedAdvantage(), ClippedRatio(), epochs=2, minibatches=2)
 
 # Shao et al. 2024, "DeepSeekMath"
 GRPO = Algorithm(
-    CompletionAdvantage(group_relative), ClippedRatio(average=sequence_mean_token_mean), KLInLoss(kl_k3), epochs=2
+    CompletionAdvantage(group_relative),
+    ClippedRatio(average=sequence_mean_token_mean),
+    kl_in="loss",
+    kl_estimate=kl_k3,
+    epochs=2,
 )
 
 # Liu et al. 2025, "Understanding R1-Zero-like training": without the two divisions, by the standard deviation and by
 # the length. (The paper divides the sum by a constant, which an optimiser like Adam does not notice.)
-DR_GRPO = Algorithm(CompletionAdvantage(group_centred), ClippedRatio(average=sequence_mean_token_sum), NoKL(), epochs=2)
+DR_GRPO = Algorithm(
+    CompletionAdvantage(group_centred), ClippedRatio(average=sequence_mean_token_sum), kl_in=None, epochs=2
+)
 
 # Yu et al. 2025, "DAPO": every token counts alike, and there is more room upwards than downwards
-DAPO = Algorithm(CompletionAdvantage(group_relative), ClippedRatio(high=0.28), NoKL(), epochs=2)
+DAPO = Algorithm(CompletionAdvantage(group_relative), ClippedRatio(high=0.28), kl_in=None, epochs=2)
 
 # Zheng et al. 2025, "Group sequence policy optimization"
-GSPO = Algorithm(CompletionAdvantage(group_relative), ClippedCompletionRatio(), KLInLoss(kl_k3), epochs=2)
+GSPO = Algorithm(
+    CompletionAdvantage(group_relative), ClippedCompletionRatio(), kl_in="loss", kl_estimate=kl_k3, epochs=2
+)

@@ -267,10 +267,10 @@ def _check(
             "policy and reference are one and the same model, so the divergence would always be 0. Pass"
             " frozen_copy(policy) as the reference."
         )
-    if reference is None and (algorithm.kl.needs_reference or config.adaptive_kl):
+    if reference is None and (algorithm.kl_in or config.adaptive_kl):
         raise ValueError(
             "This algorithm measures the divergence from a reference model, but reference is None. Pass"
-            " frozen_copy(policy), or choose an algorithm with NoKL() and leave adaptive_kl out."
+            " frozen_copy(policy), or choose an algorithm with kl_in=None and leave adaptive_kl out."
         )
 
 

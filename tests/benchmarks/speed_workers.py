@@ -166,11 +166,11 @@ def _score_even(rollout):
 
 def policy_gradient(settings: Settings, gate: Gate, model, tokenizer, prompts, score, pieces: int) -> None:
     from rlhf_lab.models.loading import frozen_copy
-    from rlhf_lab.training.algorithms import GRPO, PPO, RLOO, NoKL
+    from rlhf_lab.training.algorithms import GRPO, PPO, RLOO
     from rlhf_lab.training.policy_gradient import PolicyGradientConfig, train_policy
 
     algorithm = {
-        "grpo": replace(GRPO, kl=NoKL(), epochs=1),
+        "grpo": replace(GRPO, kl_in=None, epochs=1),
         "rloo": RLOO,
         "ppo": replace(PPO, epochs=1, minibatches=1),
         "ppo4": replace(PPO, epochs=4, minibatches=1),

@@ -31,9 +31,6 @@ from rlhf_lab.training.algorithms import (
     RLOO,
     CompletionAdvantage,
     GeneralisedAdvantage,
-    KLInLoss,
-    KLInReward,
-    NoKL,
 )
 from rlhf_lab.training.policy_gradient import PolicyGradientConfig, train_policy
 
@@ -182,7 +179,7 @@ UNBIASED = {  # name: (algorithm, what its estimate must be multiplied by)
     # The batch's mean has each return in it, which shrinks the gradient by a known factor.
     "REINFORCE": (REINFORCE, BATCH / (BATCH - 1)),
     "RLOO": (RLOO, 1.0),
-    "Dr. GRPO, KL in the reward": (replace(DR_GRPO, kl=KLInReward()), GROUP / (GROUP - 1)),
+    "Dr. GRPO, KL in the reward": (replace(DR_GRPO, kl_in="reward"), GROUP / (GROUP - 1)),
     # PPO averages over tokens, T of them in every completion; its first update is that of the policy gradient.
     "PPO, lam = 1, first update": (replace(PPO, advantage=PLAIN_GAE), float(T)),
 }
@@ -202,8 +199,8 @@ def test_a_baseline_makes_the_estimate_quieter():
     """Rewards have mean 2 and standard deviation 1 here: most of the noise is the mean's."""
     noise = {}
     for name, baseline in (("none", no_baseline), ("mean", batch_mean_baseline)):
-        noise[name] = estimates(replace(REINFORCE, advantage=CompletionAdvantage(baseline), kl=NoKL())).var(0).sum()
-    noise["others"] = estimates(replace(RLOO, kl=NoKL())).var(0).sum()
+        noise[name] = estimates(replace(REINFORCE, advantage=CompletionAdvantage(baseline), kl_in=None)).var(0).sum()
+    noise["others"] = estimates(replace(RLOO, kl_in=None)).var(0).sum()
     assert noise["others"] < 0.5 * noise["none"] and noise["mean"] < noise["others"]
 
 
@@ -212,8 +209,8 @@ def test_kl_in_the_loss_is_not_kl_in_the_reward():
 
     And none of them is the gradient of the KL of whole completions, which is what KL in the reward gives.
     """
-    without = estimates(replace(RLOO, kl=NoKL()))
-    pull = {k: estimates(replace(RLOO, kl=KLInLoss(k))) - without for k in (kl_k1, kl_k2, kl_k3)}
+    without = estimates(replace(RLOO, kl_in=None))
+    pull = {k: estimates(replace(RLOO, kl_in="loss", kl_estimate=k)) - without for k in (kl_k1, kl_k2, kl_k3)}
     truth = {k: -BETA * g for k, g in (("whole", KL_GRADIENT), ("own", OWN_KL_GRADIENT))}
     reversed_own = -BETA * OWN_REVERSED_KL_GRADIENT
     assert deviation(pull[kl_k1], torch.zeros_like(KL_GRADIENT)) < 4.0
@@ -225,13 +222,13 @@ def test_kl_in_the_loss_is_not_kl_in_the_reward():
 
 def test_the_bias_of_dividing_by_the_groups_standard_deviation():
     """GRPO's gradient is not the objective's times a constant: it points elsewhere, here by a few degrees."""
-    mean = estimates(replace(GRPO, kl=NoKL(), epochs=1)).mean(0).flatten()
-    unbiased = estimates(replace(RLOO, kl=NoKL())).mean(0).flatten()
+    mean = estimates(replace(GRPO, kl_in=None, epochs=1)).mean(0).flatten()
+    unbiased = estimates(replace(RLOO, kl_in=None)).mean(0).flatten()
     truth = REWARD_GRADIENT.flatten()
     angle = {name: torch.cosine_similarity(g, truth, dim=0) for name, g in (("GRPO", mean), ("RLOO", unbiased))}
     assert 0.9 < angle["GRPO"] and angle["RLOO"] > 0.99
     best_scale = mean @ truth / (truth @ truth)
-    assert deviation(estimates(replace(GRPO, kl=NoKL(), epochs=1)).flatten(1) / best_scale, truth) > 4.0
+    assert deviation(estimates(replace(GRPO, kl_in=None, epochs=1)).flatten(1) / best_scale, truth) > 4.0
 
 
 # --- A transformer at its optimum --------------------------------------------------------------------
