@@ -91,7 +91,8 @@ def readme_section(config: RecordingConfig, counts: dict[str, int]) -> str:
         [
             "## Recorded feedback",
             "",
-            "`feedback/`: answers of three simulated people to questions about texts that `tiny` wrote at temperature 1,",
+            "`feedback/`: answers of three simulated people to questions about texts that `tiny` wrote at temperature"
+            " 1,",
             "one record a line (`rlhf_lab.feedback.read_records`), a file for each kind of question. Records in each:",
             f"{files}. Made by",
             "",
@@ -101,11 +102,12 @@ def readme_section(config: RecordingConfig, counts: dict[str, int]) -> str:
             "",
             f"with seed {config.seed}. No person's answer is in it: every record says `source: simulated`; those of"
             " `gold.jsonl`,",
-            "the right answers to the gold items, say `source: gold`. Comparisons are about reviews of training prompts:",
+            "the right answers to the gold items, say `source: gold`. Comparisons are about reviews of training"
+            " prompts:",
             f"{config.shared} of {config.comparisons} went to all three raters, the others to one each, with gold items"
             " (`is_gold`) and repeats",
-            f"(ids ending in `#2`, {config.repeat_rate:.0%} of the questions) mixed in. The other kinds are about all four"
-            " kinds of text.",
+            f"(ids ending in `#2`, {config.repeat_rate:.0%} of the questions) mixed in. The other kinds are about all"
+            " four kinds of text.",
             "",
             "| rater | taste | failings (see `rlhf_lab.world.raters`) |",
             "|---|---|---|",
