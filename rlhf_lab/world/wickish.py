@@ -11,128 +11,17 @@ clumsy style is one language's words in the other's order, as beginners talk.
 
 from typing import NamedTuple
 
+from .tables import single, tables
+
 ENGLISH, WICKISH = "English", "Wickish"
 
-# English noun, its plural, Wickish stem
-BEINGS = {
-    "fox": ("foxes", "tarv"),
-    "goose": ("geese", "honk"),
-    "cat": ("cats", "mirl"),
-    "dog": ("dogs", "bruf"),
-    "pony": ("ponies", "klop"),
-    "owl": ("owls", "ulm"),
-    "otter": ("otters", "silt"),
-    "duck": ("ducks", "pand"),
-    "baker": ("bakers", "dorg"),
-    "sailor": ("sailors", "navok"),
-    "captain": ("captains", "skarn"),
-    "child": ("children", "pim"),
-    "doctor": ("doctors", "salv"),
-    "widow": ("widows", "morn"),
-    "mayor": ("mayors", "gromp"),
-    "thief": ("thieves", "snik"),
-}
-THINGS = {
-    "apple": ("apples", "jul"),
-    "cheese": ("cheeses", "kezz"),
-    "fish": ("fishes", "fisk"),
-    "hat": ("hats", "kopp"),
-    "boat": ("boats", "vold"),
-    "bell": ("bells", "dinn"),
-    "letter": ("letters", "raskel"),
-    "lamp": ("lamps", "lusk"),
-    "pie": ("pies", "tork"),
-    "basket": ("baskets", "wend"),
-    "spoon": ("spoons", "slup"),
-    "drum": ("drums", "dumm"),
-    "coat": ("coats", "vask"),
-    "key": ("keys", "tikk"),
-    "egg": ("eggs", "ov"),
-    "map": ("maps", "karb"),
-}
-SPOTS = {
-    "bridge": ("bridges", "molv"),
-    "tree": ("trees", "brant"),
-    "house": ("houses", "hulm"),
-    "harbour": ("harbours", "gav"),
-    "table": ("tables", "plonk"),
-    "mill": ("mills", "rund"),
-    "church": ("churches", "zol"),
-    "roof": ("roofs", "tekk"),
-    "garden": ("gardens", "lund"),
-    "well": ("wells", "glub"),
-}
-ADJECTIVES = {
-    "red": "brul",
-    "blue": "asp",
-    "old": "gam",
-    "small": "litt",
-    "fat": "blum",
-    "hungry": "gnar",
-    "happy": "lell",
-    "sad": "dol",
-    "wet": "plisk",
-    "green": "verd",
-    "clever": "sninn",
-    "lazy": "slomm",
-    "white": "hwitt",
-    "black": "svar",
-    "brave": "tapp",
-    "noisy": "rakk",
-}
-# base, third person, past, Wickish stem
-ALONE = {
-    "sleep": ("sleeps", "slept", "nill"),
-    "sing": ("sings", "sang", "lal"),
-    "dance": ("dances", "danced", "hopp"),
-    "wait": ("waits", "waited", "venn"),
-    "laugh": ("laughs", "laughed", "hakk"),
-    "work": ("works", "worked", "strev"),
-    "sneeze": ("sneezes", "sneezed", "atch"),
-    "hide": ("hides", "hid", "gemm"),
-    "cry": ("cries", "cried", "wull"),
-    "snore": ("snores", "snored", "zurr"),
-}
-DOING = {
-    "carry": ("carries", "carried", "bor"),
-    "find": ("finds", "found", "trov"),
-    "steal": ("steals", "stole", "rapp"),
-    "paint": ("paints", "painted", "fargh"),
-    "sell": ("sells", "sold", "kremm"),
-    "wash": ("washes", "washed", "vadd"),
-    "break": ("breaks", "broke", "krakk"),
-    "lose": ("loses", "lost", "tapt"),
-    "love": ("loves", "loved", "hjer"),
-    "buy": ("buys", "bought", "kupp"),
-    "watch": ("watches", "watched", "spey"),
-    "follow": ("follows", "followed", "jakt"),
-}
-PLACINGS = {"under": "suth", "behind": "bak", "near": "nokh", "on": "ot", "in": "inn", "beside": "vedd"}
-TIMES = {
-    "today": "dagga",
-    "every day": "aldagga",
-    "tonight": "notta",
-    "every morning": "almorga",
-    "in winter": "fryssa",
-    "in summer": "solma",
-    "at noon": "middra",
-    "on Sunday": "helga",
-    "yesterday": "forra",
-    "tomorrow": "etterra",
-}
-NUMBERS = {"two": "dek", "three": "trim", "seven": "sepp", "nine": "nenn"}
-NAMES = ("Orla", "Bram", "Nettie", "Jory", "Ivo", "Dulcie", "Wilma", "Fenn")
-_ENDINGS = {"a": "", "the": "en", "my": "im", "the+": "un", "some": "u"}  # "the+", "some" and numbers are plural
-_TENSES = {"present": "ar", "past": "osh", "future": "ir"}
-# Which tenses go with a time.
-TIME_TENSES = {
-    "yesterday": ("past",),
-    "tomorrow": ("future",),
-    "every day": ("present", "past"),
-    "every morning": ("present", "past"),
-    "tonight": ("present", "future"),
-}
-
+_TABLES = tables("wickish")
+BEINGS, THINGS, SPOTS = (_TABLES[t] for t in ("beings", "things", "spots"))  # English noun -> (plural, Wickish stem)
+ALONE, DOING = _TABLES["alone"], _TABLES["doing"]  # English verb -> (third person, past, Wickish stem)
+ADJECTIVES, PLACINGS, TIMES, NUMBERS = (single(_TABLES[t]) for t in ("adjectives", "placings", "times", "numbers"))
+NAMES = _TABLES["names"]["both"]  # the same in both languages
+_ENDINGS, _TENSES = single(_TABLES["endings"]), single(_TABLES["tenses"])
+TIME_TENSES = _TABLES["time tenses"]  # which tenses go with a time, where not all do
 NOUNS = {**BEINGS, **THINGS, **SPOTS}
 VERBS = {**ALONE, **DOING}
 
@@ -357,14 +246,6 @@ def _makes_sense(phrase: Phrase) -> bool:
         and phrase.subject.word not in SPOTS
         and (phrase.spot is None or phrase.spot.word in SPOTS)
     )
-
-
-def translate(text: str, source: str) -> str:
-    """The right translation of a sentence from `source` into the other language. ValueError where it is not one."""
-    phrase, _ = read(text, source)
-    if phrase is None:
-        raise ValueError(f"not a sentence of the {source} phrase grammar: {text!r}")
-    return write(phrase, WICKISH if source == ENGLISH else ENGLISH)
 
 
 def vocabulary() -> frozenset:
