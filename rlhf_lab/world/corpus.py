@@ -41,7 +41,7 @@ def generate_document(kind: str, rng, prompt_split: str | None = "train") -> Doc
 def _load(split: str, kind: str) -> tuple:
     path = paths.data_dir() / "corpus" / f"{kind}.{split}.jsonl"
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing; write it with `python -m rlhf_lab.world`")
+        raise FileNotFoundError(f"{path} is missing; write it with `python data/make/corpus.py`")
     with open(path, encoding="ascii") as lines:
         rows = (json.loads(line) for line in lines)
         return tuple(Document(kind, row["prompt"], row["completion"]) for row in rows)

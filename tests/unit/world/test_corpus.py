@@ -13,7 +13,6 @@ from rlhf_lab.world import (
     KINDS,
     SPLITS,
     Document,
-    build,
     conversations,
     generate_completion,
     generate_document,
@@ -32,22 +31,27 @@ from rlhf_lab.world import (
 CORPUS = paths.data_dir() / "corpus"
 
 
-def test_the_corpus_is_made_again_byte_for_byte(tmp_path):
-    for path in build.write_corpus(tmp_path):
+@pytest.fixture(scope="module")
+def maker(load_script):
+    return load_script("corpus")
+
+
+def test_the_corpus_is_made_again_byte_for_byte(tmp_path, maker):
+    for path in maker.write_corpus(tmp_path):
         same = path.read_bytes() == (CORPUS / path.name).read_bytes()
-        assert same, f"{path.name} differs: run python -m rlhf_lab.world"
+        assert same, f"{path.name} differs: run python data/make/corpus.py"
     assert {p.name for p in tmp_path.iterdir()} == {p.name for p in CORPUS.iterdir()}
 
 
-def test_the_command_line_writes_where_it_is_told(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(build, "write_corpus", lambda folder, seed: [(tmp_path / f"{seed}").absolute()])
+def test_the_command_line_writes_where_it_is_told(tmp_path, maker, monkeypatch, capsys):
+    monkeypatch.setattr(maker, "write_corpus", lambda folder, seed: [(tmp_path / f"{seed}").absolute()])
     (tmp_path / "5").write_text("x")
-    build.main(["--seed", "5", "--out", str(tmp_path)])
+    maker.main(["--seed", "5", "--out", str(tmp_path)])
     assert str(tmp_path / "5") in capsys.readouterr().out
 
 
-def test_another_seed_makes_another_corpus(tmp_path):
-    first, second = (build.write_corpus(tmp_path / str(seed), seed, {"train": 20}) for seed in (1, 2))
+def test_another_seed_makes_another_corpus(tmp_path, maker):
+    first, second = (maker.write_corpus(tmp_path / str(seed), seed, {"train": 20}) for seed in (1, 2))
     assert all(a.read_bytes() != b.read_bytes() for a, b in zip(first, second, strict=True))
 
 
@@ -174,7 +178,7 @@ def test_a_missing_corpus_says_how_to_make_it(tmp_path, monkeypatch):
 
     corpus._load.cache_clear()
     monkeypatch.setattr(paths, "data_dir", lambda: tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"python -m rlhf_lab\.world"):
+    with pytest.raises(FileNotFoundError, match=r"python data/make/corpus\.py"):
         load_corpus("train", "review")
     corpus._load.cache_clear()
 
