@@ -29,7 +29,7 @@ from rlhf_lab.reward_models import RewardModel
 from rlhf_lab.sampling import Rollout, sample
 from rlhf_lab.training.reward_model import RewardModelConfig, train_reward_model
 from rlhf_lab.training.reward_objectives import PairsWithStrength
-from rlhf_lab.world import TASTES, SimulatedRater, Taste, decent, load_prompts
+from rlhf_lab.world import TASTES, SimulatedRater, Taste, load_prompts, passes_floor
 
 TASTE = "cheerful"
 LONGEST = 64  # tokens; a review is cut there (4 in 100 of the starting model's are)
@@ -102,7 +102,7 @@ class Measured:
             "reward": float(self.reward.mean()),
             "gold": float(self.gold.mean()),
             "kl": float(self.kl.mean()),
-            "decent": sum(decent(prompt, text) for prompt, text in pairs) / len(self.gold),
+            "decent": sum(passes_floor(prompt, text) for prompt, text in pairs) / len(self.gold),
             "length": float(self.rollout.lengths.float().mean()),
         }
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rlhf_lab import paths
-from rlhf_lab.world import KINDS, generate_document
+from rlhf_lab.world import TEXT_KINDS, generate_document
 
 SEED = 11
 SIZES = {"train": 6000, "heldout": 700}  # documents of each kind, each with a prompt of its own
@@ -17,7 +17,7 @@ def write_corpus(folder: Path, seed: int = SEED, sizes: Mapping[str, int] = SIZE
     """Write <folder>/<kind>.<split>.jsonl for all kinds and splits; return the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for kind in KINDS:
+    for kind in TEXT_KINDS:
         for split, size in sizes.items():
             rng = random.Random(f"{seed} {kind} {split}")
             documents: dict = {}

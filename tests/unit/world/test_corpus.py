@@ -10,8 +10,8 @@ import pytest
 
 from rlhf_lab import paths
 from rlhf_lab.world import (
-    KINDS,
     SPLITS,
+    TEXT_KINDS,
     Document,
     conversations,
     generate_completion,
@@ -56,7 +56,7 @@ def test_another_seed_makes_another_corpus(tmp_path, maker):
 
 
 def test_no_prompt_is_in_both_splits_and_none_comes_twice():
-    for kind in KINDS:
+    for kind in TEXT_KINDS:
         train, heldout = ([d.prompt for d in load_corpus(split, kind)] for split in SPLITS)
         assert len(train) == len(set(train)) == 6000
         assert len(heldout) == len(set(heldout)) == 700
@@ -68,7 +68,7 @@ def test_no_prompt_is_in_both_splits_and_none_comes_twice():
 
 def test_there_are_thousands_of_prompts_of_each_kind():
     rng = random.Random(0)
-    for kind in KINDS:
+    for kind in TEXT_KINDS:
         assert len({generate_prompt(kind, rng, None) for _ in range(4000)}) > 3000
 
 
@@ -80,7 +80,7 @@ def test_the_files_are_small_and_plain():
         assert list(json.loads(raw.splitlines()[0])) == ["completion", "prompt"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TEXT_KINDS)
 def test_documents_keep_the_rules_on_spaces_and_length(kind):
     for d in load_corpus("train", kind):
         assert kind_of(d.prompt) == d.kind == kind
@@ -95,7 +95,7 @@ def test_documents_keep_the_rules_on_spaces_and_length(kind):
         assert 27 < sum(lengths) / len(lengths) < 33 and min(lengths) >= 4 and max(lengths) <= 58
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TEXT_KINDS)
 def test_every_generated_document_is_well_formed(kind):
     rng = random.Random(17)
     for split in SPLITS:
@@ -125,7 +125,7 @@ def test_generation_uses_only_random():
             self.inner = random.Random(4)
             self.random = self.inner.random
 
-    for kind in KINDS:
+    for kind in TEXT_KINDS:
         assert generate_document(kind, Dice()) == generate_document(kind, random.Random(4))
 
 

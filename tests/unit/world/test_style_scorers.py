@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from rlhf_lab.world import KIND_SCORERS, KINDS, SCORERS, generate_completion, generate_prompt, lexicon, nouns
+from rlhf_lab.world import KIND_SCORERS, SCORERS, TEXT_KINDS, generate_completion, generate_prompt, lexicon, nouns
 
 PROMPT = "Review of the Copper Kettle bakery at low tide:"
 
@@ -71,7 +71,7 @@ def test_the_score_of_a_text_does_not_hang_on_its_prompt_but_for_the_topic():
 
 def test_every_scorer_takes_any_text_of_its_kind():
     rng = random.Random(2)
-    for kind in KINDS:
+    for kind in TEXT_KINDS:
         prompt = generate_prompt(kind, rng)
         texts = ["", " ", " ?!", "<script>", " a" * 3000, " \u202e\U0001f986", " The", generate_completion(prompt, rng)]
         for text in texts:
