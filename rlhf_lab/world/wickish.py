@@ -9,6 +9,8 @@ A sentence is read into a `Phrase` and written from one, in either language; so 
 clumsy style is one language's words in the other's order, as beginners talk.
 """
 
+import re
+from functools import cache
 from typing import NamedTuple
 
 from .tables import single, tables
@@ -99,143 +101,84 @@ def write(phrase: Phrase, language: str, clumsy: bool = False) -> str:
     return text[0].upper() + text[1:] + "."
 
 
-# ---- reading
+# ---- reading: lenient, as what is found is written again and compared
 
-
-def _noun_forms() -> tuple:
-    english, wickish = {}, {}
-    for noun, (plural, stem) in NOUNS.items():
-        english[noun], english[plural] = (noun, False), (noun, True)
-        for article, ending in _ENDINGS.items():
-            wickish[stem + ending] = Noun(noun, article)
-    return english, wickish
-
-
-_ENGLISH_NOUNS, _WICKISH_NOUNS = _noun_forms()
-_TO_ADJECTIVE = {w: e for e, w in ADJECTIVES.items()}
-_TO_NUMBER = {w: e for e, w in NUMBERS.items()}
-_TO_TIME = {w: e for e, w in TIMES.items()}
-_TO_PLACING = {w: e for e, w in PLACINGS.items()}
-_VERB_FORMS = {
-    stem + ending: (verb, tense) for verb, (_, _, stem) in VERBS.items() for tense, ending in _TENSES.items()
+_ENGLISH_NOUNS = {form: (noun, form != noun) for noun, (plural, _) in NOUNS.items() for form in (noun, plural)}
+_WICKISH_NOUNS = {
+    stem + ending: Noun(noun, article) for noun, (_, stem) in NOUNS.items() for article, ending in _ENDINGS.items()
 }
 _ENGLISH_VERBS = {
     form: (verb, tense)
     for verb, (third, past, _) in VERBS.items()
     for form, tense in ((verb, "present"), (third, "present"), (past, "past"))
 }
+_VERB_FORMS = {
+    stem + ending: (verb, tense) for verb, (_, _, stem) in VERBS.items() for tense, ending in _TENSES.items()
+}
+_HELPERS = {"will": "future", "did": "past", "do": "present", "does": "present"}
+_TO_ENGLISH = {w: e for table in (ADJECTIVES, NUMBERS, TIMES, PLACINGS) for e, w in table.items()}
 
 
-class _Reader:
-    """Reads one sentence's words from left to right. Lenient: what it finds is written again and compared."""
-
-    def __init__(self, words: list, language: str):
-        self.words, self.language, self.at = words, language, 0
-
-    def word(self) -> str:
-        return self.words[self.at] if self.at < len(self.words) else ""
-
-    def noun(self) -> Noun | None:
-        if self.word() in NAMES:
-            self.at += 1
-            return Noun(self.words[self.at - 1])
-        start = self.at
-        if self.language == WICKISH:
-            noun = _WICKISH_NOUNS.get(self.word())
-            if noun is None:
-                return None
-            self.at += 1
-            if self.word() in _TO_ADJECTIVE:
-                noun = noun._replace(adjective=_TO_ADJECTIVE[self.word()])
-                self.at += 1
-            if noun.article == "some" and self.word() in _TO_NUMBER:
-                noun = noun._replace(article=_TO_NUMBER[self.word()])
-                self.at += 1
-            return noun
-        article, adjective = "some", None
-        if self.word() in ("a", "an", "the", "my", *NUMBERS):
-            article = "a" if self.word() == "an" else self.word()
-            self.at += 1
-        if self.word() in ADJECTIVES:
-            adjective = self.word()
-            self.at += 1
-        word, plural = _ENGLISH_NOUNS.get(self.word(), (None, False))
-        if word is None:
-            self.at = start
-            return None
-        self.at += 1
-        return Noun(word, "the+" if article == "the" and plural else article, adjective)
-
-    def verb(self) -> tuple | None:
-        """(verb, tense, negated)."""
-        if self.language == WICKISH:
-            negated = self.word() == "ni"
-            self.at += negated
-            form = _VERB_FORMS.get(self.word())
-            self.at += 1
-            return form and (*form, negated)
-        helper = {"will": "future", "did": "past", "do": "present", "does": "present"}.get(self.word())
-        self.at += helper is not None
-        negated = helper is not None and self.word() == "not"
-        self.at += negated
-        form = _ENGLISH_VERBS.get(self.word())
-        self.at += 1
-        return form and (form[0], helper or form[1], negated)
-
-    def placing(self) -> str | None:
-        table = _TO_PLACING if self.language == WICKISH else {p: p for p in PLACINGS}
-        found = table.get(self.word())
-        self.at += found is not None
-        return found
-
-    def time(self) -> str | None:
-        table = _TO_TIME if self.language == WICKISH else {t: t for t in TIMES}
-        for length in (2, 1):
-            found = table.get(" ".join(self.words[self.at : self.at + length]))
-            if found:
-                self.at += length
-                return found
-        return None
-
-    def placed(self, before: bool) -> tuple:
-        """(placing, spot), or (None, None)."""
-        start = self.at
-        placing = self.placing() if before else None
-        spot = self.noun() if placing or not before else None
-        if spot and not before:
-            placing = self.placing()
-        if placing and spot:
-            return placing, spot
-        self.at = start
-        return None, None
+def _group(name: str, words) -> str:
+    return f"(?P<{name}>{'|'.join(words)})"
 
 
-def _read_in_order(words: list, language: str, verb_last: bool) -> Phrase | None:
-    reader = _Reader(words, language)
-    if verb_last:
-        time, subject = reader.time(), reader.noun()
-        placing, spot = reader.placed(before=False)
-        thing, verb = reader.noun(), reader.verb()
+@cache
+def _pattern(language: str, verb_last: bool) -> re.Pattern:
+    """A sentence of `language`, in its own word order or the other's."""
+    english = language == ENGLISH
+    placing, time = (_group(n, t if english else t.values()) for n, t in (("placing", PLACINGS), ("time", TIMES)))
+
+    def noun(role: str) -> str:
+        if english:
+            article = _group(f"{role}_article", ("a", "an", "the", "my", *NUMBERS))
+            adjective = _group(f"{role}_adjective", ADJECTIVES)
+            return f"(?:{article} )?(?:{adjective} )?" + _group(role, (*_ENGLISH_NOUNS, *NAMES))
+        adjective = _group(f"{role}_adjective", ADJECTIVES.values())
+        number = _group(f"{role}_article", NUMBERS.values())
+        return _group(role, (*_WICKISH_NOUNS, *NAMES)) + f"(?: {adjective})?(?: {number})?"
+
+    if english:
+        verb = f"(?:{_group('helper', _HELPERS)} (?P<negated>not )?)?" + _group("verb", _ENGLISH_VERBS)
     else:
-        subject, verb, thing = reader.noun(), reader.verb(), reader.noun()
-        placing, spot = reader.placed(before=True)
-        time = reader.time()
-    if subject is None or verb is None:
-        return None
-    return Phrase(subject, verb[0], verb[1], verb[2], thing, placing, spot, time)
+        verb = "(?P<negated>ni )?" + _group("verb", _VERB_FORMS)
+    subject, thing, spot = (noun(role) for role in ("subject", "thing", "spot"))
+    if verb_last:
+        return re.compile(f"(?:{time} )?{subject}(?: {spot} {placing})?(?: {thing})? {verb}")
+    return re.compile(f"{subject} {verb}(?: {thing})?(?: {placing} {spot})?(?: {time})?")
 
 
-def read(text: str, language: str) -> tuple:
+def _noun(found: dict, role: str, language: str) -> Noun | None:
+    word, article, adjective = found[role], found[f"{role}_article"], found[f"{role}_adjective"]
+    if word is None or word in NAMES:
+        return word and Noun(word)
+    if language == WICKISH:
+        noun = _WICKISH_NOUNS[word]
+        return Noun(noun.word, _TO_ENGLISH.get(article, noun.article), _TO_ENGLISH.get(adjective))
+    word, plural = _ENGLISH_NOUNS[word]
+    return Noun(word, {None: "some", "an": "a", "the": "the+" if plural else "the"}.get(article, article), adjective)
+
+
+def _phrase(found: dict, language: str) -> Phrase:
+    verb, tense = (_ENGLISH_VERBS if language == ENGLISH else _VERB_FORMS)[found["verb"]]
+    tense = _HELPERS.get(found.get("helper"), tense)
+    subject, thing, spot = (_noun(found, role, language) for role in ("subject", "thing", "spot"))
+    placing, time = (_TO_ENGLISH.get(found[name], found[name]) for name in ("placing", "time"))
+    return Phrase(subject, verb, tense, bool(found["negated"]), thing, placing, spot, time)
+
+
+def read(text: str, language: str) -> tuple[Phrase | None, bool]:
     """(Phrase, clumsy) of one sentence in `language`, or (None, False) where it is not a sentence of it."""
     if not text.endswith(".") or not text[:1].isupper():
         return None, False
-    words = text[:-1].split(" ")
-    if words[0] not in NAMES:
-        words[0] = words[0].lower()
+    first, space, rest = text[:-1].partition(" ")
+    words = (first if first in NAMES else first.lower()) + space + rest
     for clumsy in (False, True):
-        phrase = _read_in_order(words, language, verb_last=(language == WICKISH) != clumsy)
-        if phrase is not None and _makes_sense(phrase) and write(phrase, language, clumsy) == text:
-            return phrase, clumsy
+        found = _pattern(language, (language == WICKISH) != clumsy).fullmatch(words)
+        if found is not None:
+            phrase = _phrase(found.groupdict(), language)
+            if _makes_sense(phrase) and write(phrase, language, clumsy) == text:
+                return phrase, clumsy
     return None, False
 
 
@@ -250,4 +193,4 @@ def _makes_sense(phrase: Phrase) -> bool:
 
 def vocabulary() -> frozenset:
     """Every Wickish word form."""
-    return frozenset({*_WICKISH_NOUNS, *_VERB_FORMS, *_TO_ADJECTIVE, *_TO_NUMBER, *_TO_TIME, *_TO_PLACING, "ni"})
+    return frozenset({*_WICKISH_NOUNS, *_VERB_FORMS, *_TO_ENGLISH, "ni"})
