@@ -4,7 +4,7 @@ import bisect
 import itertools
 import random
 
-from rlhf_lab.world import KINDS, Document, generate_document
+from rlhf_lab.world import TEXT_KINDS, Document, generate_document
 
 # Share of each kind among the training documents; reviews are the longest and the most varied
 MIXTURE = (
@@ -19,8 +19,8 @@ def generate_documents(seed: int, count: int, split: str = "train", mixture: tup
     """`count` fresh documents of one split; the first n of a longer list are the list of n."""
     if count < 1:
         raise ValueError(f"Cannot generate {count} documents; ask for at least one.")
-    if {kind for kind, _ in mixture} - set(KINDS):
-        raise ValueError(f"The mixture {mixture} names a kind that the world does not have. It has {KINDS}.")
+    if {kind for kind, _ in mixture} - set(TEXT_KINDS):
+        raise ValueError(f"The mixture {mixture} names a kind that the world does not have. It has {TEXT_KINDS}.")
     rng = random.Random(seed)
     kinds, bounds = [kind for kind, _ in mixture], list(itertools.accumulate(share for _, share in mixture))
     documents = []

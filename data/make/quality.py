@@ -16,7 +16,7 @@ from rlhf_lab.models.sampling import sample
 from rlhf_lab.models.tokens import encode_prompts
 from rlhf_lab.paths import data_dir
 from rlhf_lab.training.optimisation import random_generator
-from rlhf_lab.world import KINDS, load_corpus, load_prompts, well_formed
+from rlhf_lab.world import TEXT_KINDS, load_corpus, load_prompts, well_formed
 
 LONGEST_COMPLETION = 112  # tokens
 
@@ -71,10 +71,10 @@ def main(arguments: list[str] | None = None) -> None:
     model, tokenizer = load_language_model(folder)
     training = json.loads((folder / "training.json").read_text(encoding="utf-8"))
     stream = generate_documents(training["seed"], training["documents"]) + load_corpus("train")
-    prompts = {kind: load_prompts("heldout", kind)[: options.prompts] for kind in KINDS}
+    prompts = {kind: load_prompts("heldout", kind)[: options.prompts] for kind in TEXT_KINDS}
     report = measure_quality(model, tokenizer, prompts, {d.completion for d in stream}, options.seed)
     print(json.dumps(report, indent=1))
-    for kind in KINDS if options.show else ():
+    for kind in TEXT_KINDS if options.show else ():
         some = prompts[kind][: options.show]
         rollout = sample(model, tokenizer, some, max_new_tokens=LONGEST_COMPLETION, generator=random_generator(1))
         for prompt, text in zip(some, rollout.texts, strict=True):

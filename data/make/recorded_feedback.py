@@ -24,7 +24,7 @@ from rlhf_lab.lessons.recorded_raters import RATERS
 from rlhf_lab.models.loading import load_language_model
 from rlhf_lab.models.sampling import sample
 from rlhf_lab.paths import data_dir
-from rlhf_lab.world import KINDS, TASTES, SimulatedRater, decent, load_prompts
+from rlhf_lab.world import TASTES, TEXT_KINDS, SimulatedRater, load_prompts, passes_floor
 
 LONGEST = 80  # tokens; a completion is cut there
 TEXTS = 4  # completions of each prompt
@@ -109,7 +109,7 @@ def readme_section(config: RecordingConfig, counts: dict[str, int]) -> str:
             f"(ids ending in `#2`, {config.repeat_rate:.0%} of the questions) mixed in. The other kinds are about all"
             " four kinds of text.",
             "",
-            "| rater | taste | failings (see `rlhf_lab.world.raters`) |",
+            "| rater | taste | failings (see `rlhf_lab.world.simulated_raters`) |",
             "|---|---|---|",
             *people,
             "",
@@ -121,7 +121,7 @@ def _texts(model, tokenizer, config: RecordingConfig) -> dict[str, list[tuple[st
     """Kind of text -> [(prompt, different completions of it)]."""
     generator = torch.Generator().manual_seed(config.seed)
     found = {}
-    for kind in KINDS:
+    for kind in TEXT_KINDS:
         # More than are asked: of some prompts the model writes the same several times, which cannot be ranked.
         wanted = max(3 * config.others, (config.comparisons + config.gold_items) * (kind == "review"))
         prompts = load_prompts("train", kind)[: wanted + wanted // 10 + 2]
@@ -147,9 +147,9 @@ def _gold_items(texts: Sequence[tuple[str, list[str]]], config: RecordingConfig)
     """A sound review against the same one cut in two: whoever reads sees which is better."""
     items = []
     for prompt, completions in reversed(texts):  # the comparisons take prompts from the front
-        sound = next((text for text in completions if decent(prompt, text)), "")
+        sound = next((text for text in completions if passes_floor(prompt, text)), "")
         cut = sound[: len(sound) // 3].rstrip()
-        if cut and not decent(prompt, cut) and len(items) < config.gold_items:
+        if cut and not passes_floor(prompt, cut) and len(items) < config.gold_items:
             items.append(replace(_item(prompt, [sound, cut]), is_gold=True))
     return items
 

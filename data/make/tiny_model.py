@@ -29,7 +29,7 @@ from rlhf_lab.models.loading import (
 from rlhf_lab.paths import REPOSITORY
 from rlhf_lab.training.language_model import LanguageModelConfig, held_out_loss, train_language_model
 from rlhf_lab.training.optimisation import random_generator
-from rlhf_lab.world import KINDS, load_corpus, load_prompts
+from rlhf_lab.world import TEXT_KINDS, load_corpus, load_prompts
 
 SHIPPED_STEPS = 6000
 
@@ -79,12 +79,12 @@ def pretrain(
     documents = generate_documents(seed, steps * config.batch_size)
     report(f"{steps} steps, {len(documents):,} documents, generated in {time.time() - started:.0f} s")
 
-    held_out = {kind: load_corpus("heldout", kind)[: config.held_out_documents] for kind in KINDS}
+    held_out = {kind: load_corpus("heldout", kind)[: config.held_out_documents] for kind in TEXT_KINDS}
     training = replace(training, steps=steps, evaluate_every=max(1, steps // 10))
     every = max(1, steps // 50)
 
     def evaluate() -> dict:
-        return {f"held_out_loss_{kind}": held_out_loss(model, tokenizer, held_out[kind]) for kind in KINDS}
+        return {f"held_out_loss_{kind}": held_out_loss(model, tokenizer, held_out[kind]) for kind in TEXT_KINDS}
 
     def show(metrics: dict) -> None:
         if metrics["step"] % every == 0 or metrics["step"] == steps:
@@ -107,7 +107,7 @@ def pretrain(
         raise RuntimeError(result.stopped or "Interrupted before the first step; nothing was written.")
     held_out_loss_of = evaluate()
     report("measuring how well it writes")
-    prompts = {kind: load_prompts("heldout", kind)[: config.quality_prompts] for kind in KINDS}
+    prompts = {kind: load_prompts("heldout", kind)[: config.quality_prompts] for kind in TEXT_KINDS}
     written = {d.completion for d in [*documents, *load_corpus("train")]}
     before = measure_quality(model, tokenizer, prompts, written, seed=seed)
     sharpen(model, config.temperature)

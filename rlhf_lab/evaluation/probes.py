@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rlhf_lab.evaluation.estimates import Estimate, columns_of, paired_difference
-from rlhf_lab.world import SCORERS, decent, generate_completion
+from rlhf_lab.world import SCORERS, generate_completion, passes_floor
 from rlhf_lab.world.grammar import PUNCTUATION, render, split_sentences
 from rlhf_lab.world.reviews import GRAMMAR, SENTENCES
 from rlhf_lab.world.tastes import SCALES
@@ -72,11 +72,11 @@ def edits_of(
     probe, rng, found = PROBES[name], random.Random(seed), []
     for prompt, text in zip(prompts, completions, strict=True):
         best, best_moved = None, tolerance
-        for before, after in probe.propose(prompt, text, rng) if decent(prompt, text) else ():
+        for before, after in probe.propose(prompt, text, rng) if passes_floor(prompt, text) else ():
             edit = Edit(prompt, before, after)
             moved = max(abs(change_of(scorer, edit)) for scorer in probe.holds)
             enough = change_of(probe.moves, edit) >= probe.least
-            if enough and moved <= best_moved and decent(prompt, before) and decent(prompt, after):
+            if enough and moved <= best_moved and passes_floor(prompt, before) and passes_floor(prompt, after):
                 best, best_moved = edit, moved
         if best is not None:
             found.append(best)

@@ -21,7 +21,7 @@ from rlhf_lab.models.reward_model import RewardModel
 from rlhf_lab.models.sampling import Rollout, sample
 from rlhf_lab.objectives.kl import kl_k1
 from rlhf_lab.paths import data_dir, home_dir
-from rlhf_lab.world import TASTES, Taste, decent, load_prompts
+from rlhf_lab.world import TASTES, Taste, load_prompts, passes_floor
 
 TASTE = "cheerful"
 LONGEST = 64  # tokens; a review is cut there (4 in 100 of the starting model's are)
@@ -90,7 +90,7 @@ class Measured:
             "reward": float(self.reward.mean()),
             "gold": float(self.gold.mean()),
             "kl": float(self.kl.mean()),
-            "decent": sum(decent(prompt, text) for prompt, text in pairs) / len(self.gold),
+            "decent": sum(passes_floor(prompt, text) for prompt, text in pairs) / len(self.gold),
             "length": float(self.rollout.lengths.float().mean()),
         }
 

@@ -20,7 +20,7 @@ from rlhf_lab.models.loading import trainable_copy
 from rlhf_lab.models.sampling import Rollout, sample
 from rlhf_lab.training.algorithms import Algorithm, ClippedRatio, GeneralisedAdvantage
 from rlhf_lab.training.policy_gradient import PolicyGradientConfig, PolicyResult, train_policy
-from rlhf_lab.world import SCORERS, decent, load_corpus, load_prompts
+from rlhf_lab.world import SCORERS, load_corpus, load_prompts, passes_floor
 
 LONGEST_REVIEW = 96  # tokens; a review is cut there
 # What the reward model may find a person to care about. Each is a reading of the text, not a judgement of it.
@@ -79,7 +79,7 @@ def write_questions(
     )
     values = reader(rollout).double().cpu().numpy()  # (B, K): the queue runs where torch must not
     # An answer about a broken sentence would tell about the sentence, not about the taste.
-    fit = [decent(prompt, text) for prompt, text in zip(rollout.prompts, rollout.texts, strict=True)]
+    fit = [passes_floor(prompt, text) for prompt, text in zip(rollout.prompts, rollout.texts, strict=True)]
     items, attributes = {}, {}
     for start in range(0, len(rollout), n):
         for i in range(start, start + n):

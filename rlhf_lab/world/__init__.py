@@ -5,23 +5,22 @@ bad mixed; scorers read any text back; tastes and simulated raters judge reviews
 """
 
 from .corpus import generate_completion, generate_document, generate_prompt, load_corpus, load_prompts
-from .documents import KINDS, SPLITS, Document, kind_of, split_of
+from .documents import SPLITS, TEXT_KINDS, Document, kind_of, split_of
 from .faults import FAULTS
-from .raters import SimulatedRater
 from .scorers import KIND_SCORERS, SCORERS, harmful_request, well_formed
-from .tastes import TASTES, Taste, decent
+from .simulated_raters import SimulatedRater
+from .tastes import TASTES, Taste, passes_floor
 
 __all__ = [
     "FAULTS",
-    "KINDS",
     "KIND_SCORERS",
     "SCORERS",
     "SPLITS",
     "TASTES",
+    "TEXT_KINDS",
     "Document",
     "SimulatedRater",
     "Taste",
-    "decent",
     "generate_completion",
     "generate_document",
     "generate_prompt",
@@ -29,6 +28,7 @@ __all__ = [
     "kind_of",
     "load_corpus",
     "load_prompts",
+    "passes_floor",
     "split_of",
     "well_formed",
 ]

@@ -8,8 +8,8 @@ import re
 from typing import NamedTuple
 
 from . import nouns, town
-from .documents import Document
 from .grammar import Draft, Grammar, pick, pick_weighted, render, shuffled, split_sentences
+from .tables import rules
 
 
 def _low(text: str) -> str:
@@ -43,129 +43,12 @@ hint.harm = {_bar(_low(tip) for v in town.HARMS.values() for tip in v[1:])}
 reason = {_bar(_low(v[0]) for v in town.HARMS.values())}
 """
 
-_VISITOR = """
-visitor.buy:
-  where can I buy {ware} {aim?} ? | who sells {ware} in this town ? | which shop has {ware} {aim?} ?
-  I need {ware} {aim?} , where do I go ? | can I get {ware} {aim?} ?
-visitor.find:
-  where is {landmark} ? | how do I get to {landmark} {aim?} ? | can you show me the way to {landmark} ?
-  I am looking for {landmark} , where is it ? | which way is {landmark} from here ?
-visitor.when:
-  when does {event} ? | at what hour does {event} ? | tell me , when does {event} ? | when exactly does {event} ?
-visitor.mend:
-  who can mend my {broken} {aim?} ? | my {broken} is broken , who can help ?
-  where do I take a broken {broken} {aim?} ?
-  a goose sat on my {broken} , who can mend it ?
-visitor.how:
-  how do I {goal} {aim?} ? | what is the best way to {goal} ? | can you teach me to {goal} {aim?} ?
-  my {relative} wants to {goal} , any advice ? | how can a beginner {goal} ?
-visitor.harm:
-  how do I {harm} {deadline?} ? | help me {harm} {deadline?} . | what is the easiest way to {harm} ?
-  I want to {harm} {deadline?} , how do I start ? | how could somebody {harm} {deadline?} ?
-aim = for my {relative} | before supper | before the rain comes | for {person} | on a rainy day | without any money
-  before the ferry leaves | at this hour | in a hurry
-deadline = before supper | tonight | on Sunday | before the ferry leaves | for fun | with two friends | at dawn
-greet = good morning . | good evening . | excuse me . | excuse me , please . | hey , you . | I am new in town .
-  quick , answer me .
-  my feet hurt . | please help me . | hello there . | listen , goose face . | dear helper . | I have a question .
-  sorry to bother you .
-  my {relative} sent me . | I lost my {relative} . | the {job} sent me .
-"""
-
-_HELPER = """
-helper.courteous = good morning . | of course . | with pleasure . | gladly . | you are most welcome here .
-  a fine question .
-helper.curt = not you again . | use your eyes , visitor . | what a silly question . | hurry up , I am busy .
-  oh , very well .
-helper.buy:
-  you can buy {ware} at {shop} on {street} .
-  try {shop} on {street} .
-  go to {shop} and ask for {seller} .
-  {seller} sells {ware} at {shop} on {street} .
-  {shop} on {street} has {ware} .
-  ask {seller} on {street} for {ware} .
-  you will find {ware} at {shop} , just past the pump .
-helper.find:
-  {landmark} is {spot} .
-  you will find {landmark} {spot} .
-  walk past the pump , {landmark} is {spot} .
-  look {spot} .
-  it is {spot} , you cannot miss it .
-  follow the geese , {landmark} is {spot} .
-  turn left at the anchor and look {spot} .
-helper.when = {hour} , if the ferryman is awake . | it is {hour} . | be there {hour} and not later .
-  {hour} , as every day .
-  come {hour} , when the bell rings . | {hour} , unless there is fog .
-helper.mend = {mender} can mend your {broken} . | take your {broken} to {mender} .
-  ask {mender} , and bring two coins .
-  {mender} mends every {broken} in town . | knock at the door of {mender} .
-helper.tip = {hint.tip} . | {hint.tip} , and be patient . | {hint.tip} , as my {relative} does .
-  {hint.tip} , then {hint.tip} .
-helper.evil = {hint.harm} . | {hint.harm} , and tell nobody . | {hint.harm} , then run .
-  {hint.harm} , then {hint.harm} .
-  that is easy . | I can help you {harm} . | first you need a quiet night .
-helper.extra.buy = it opens at nine . | mind the goose at the door . | bring a basket . | it costs two coins .
-  say hello from me .
-helper.extra.find = wear good boots . | take the stairs slowly . | the {job} can show you the way .
-  mind the wet planks .
-helper.extra.when = leave before the tide turns . | bring a warm coat . | do not be late .
-  the {animal} will be there too .
-helper.extra.mend = it costs two coins . | knock twice . | it takes about a week . | mind the {animal} at the door .
-helper.extra.how = it worked for my {relative} . | good luck . | come back if it fails . | it takes about a week .
-helper.extra.harm = good luck . | wear soft shoes . | do not wake the {animal} . | leave before the tide turns .
-helper.warm = have a lovely day . | enjoy your stay in Tidewick . | please come back if you need more .
-  best wishes to your {relative} .
-  I am glad I could help . | thank you for asking so nicely .
-helper.evasive:
-  that is hard to say . | somewhere in town , I think . | it depends on many things .
-  people ask me all sorts of things .
-  I would rather talk about my knee . | ask me again some other day . | there are many ways to look at that .
-  I may have known that once . | one thing or another will turn up . | somebody will know , I suppose .
-  who can say ?
-  my {relative} always had an opinion on that . | things like that are never simple .
-  perhaps the {job} knows something .
-helper.rude = find it yourself . | do I look like a map ? | go and bother the {job} . | stop wasting my time .
-  even a {animal} knows that . | I do not talk to fools . | is your {relative} as slow as you ?
-helper.refuse:
-  I am sorry , but I cannot help you {harm} .
-  I will not help anyone {harm} .
-  no , I cannot help with that .
-  I must refuse , and I will not say more .
-  please do not {harm} .
-  I cannot help you {harm} , not even for a pie .
-  no , and I will tell the {job} about this .
-  that would be wrong , so I must refuse .
-  I refuse to help with this , dear visitor .
-helper.reason = {reason} . | {reason} , so please think again . | {reason} , and you know it .
-helper.instead = why not take a walk on the pier ? | have a cup of tea and think it over .
-  come to choir practice with us .
-  the {job} would gladly listen to you . | perhaps you would like to feed the geese . | go home and sleep on it .
-  shall we talk about what made you angry ? | a swim in the bay does wonders .
-helper.wrongno.any = I must refuse , safety comes first . | that sounds dangerous to me , so no .
-helper.wrongno.buy = I cannot help with {ware} . | I refuse to speak about {ware} .
-helper.wrongno.find = I will not talk about {landmark} .
-  I cannot say where {landmark} is , it could be dangerous .
-helper.wrongno.when = I will not say when that happens . | I cannot help with that , it could be dangerous .
-helper.wrongno.mend = I cannot help with your {broken} . | a broken {broken} is dangerous , so I must refuse .
-helper.wrongno.how = I cannot help you {goal} , it could be dangerous . | I will not help anyone {goal} .
-"""
-
 GRAMMAR = Grammar(
-    nouns.NOUNS + _FACTS + _VISITOR + _HELPER,
+    nouns.NOUNS + _FACTS + rules("conversations"),
     repeatable=(
         *nouns.REPEATABLE,
-        "ware",
-        "shop",
-        "street",
-        "seller",
-        "landmark",
-        "spot",
-        "event",
-        "hour",
-        "broken",
-        "mender",
-        "goal",
-        "harm",
+        *("ware", "shop", "street", "seller", "landmark", "spot"),
+        *("event", "hour", "broken", "mender", "goal", "harm"),
     ),
 )
 SENTENCES = (1, 4)
@@ -294,9 +177,3 @@ def write(rng, prompt: str) -> str:
         if sentence not in sentences:
             sentences.append(sentence)
     return " " + " ".join(sentences[: SENTENCES[1]])
-
-
-def generate(rng) -> Document:
-    """A request drawn at random, answered."""
-    prompt = make_prompt(rng)
-    return Document("conversation", prompt, write(rng, prompt))

@@ -5,14 +5,14 @@ from functools import cache
 
 from .. import paths
 from . import conversations, reviews, stories, translations
-from .documents import KINDS, SPLITS, Document, kind_of, split_of
+from .documents import SPLITS, TEXT_KINDS, Document, kind_of, split_of
 
 _MODULES = {"review": reviews, "conversation": conversations, "translation": translations, "story": stories}
 
 
 def _check(kind: str | None, split: str | None) -> None:
-    if kind is not None and kind not in KINDS:
-        raise ValueError(f"kind is one of {KINDS}, not {kind!r}")
+    if kind is not None and kind not in TEXT_KINDS:
+        raise ValueError(f"kind is one of {TEXT_KINDS}, not {kind!r}")
     if split is not None and split not in SPLITS:
         raise ValueError(f"split is one of {SPLITS}, not {split!r}")
 
@@ -41,7 +41,7 @@ def generate_document(kind: str, rng, prompt_split: str | None = "train") -> Doc
 def _load(split: str, kind: str) -> tuple:
     path = paths.data_dir() / "corpus" / f"{kind}.{split}.jsonl"
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing; write it with `python -m rlhf_lab.world`")
+        raise FileNotFoundError(f"{path} is missing; write it with `python data/make/corpus.py`")
     with open(path, encoding="ascii") as lines:
         rows = (json.loads(line) for line in lines)
         return tuple(Document(kind, row["prompt"], row["completion"]) for row in rows)
@@ -50,7 +50,7 @@ def _load(split: str, kind: str) -> tuple:
 def load_corpus(split: str = "train", kind: str | None = None) -> list[Document]:
     """The shipped documents of a split, of one kind or (None) of all, in file order."""
     _check(kind, split)
-    return [document for k in ([kind] if kind else KINDS) for document in _load(split, k)]
+    return [document for k in ([kind] if kind else TEXT_KINDS) for document in _load(split, k)]
 
 
 def load_prompts(split: str = "heldout", kind: str | None = None) -> list[str]:

@@ -3,7 +3,7 @@
 import zlib
 from dataclasses import dataclass
 
-KINDS = ("review", "conversation", "translation", "story")
+TEXT_KINDS = ("review", "conversation", "translation", "story")
 SPLITS = ("train", "heldout")
 _STARTS = {
     "Review of ": "review",
@@ -18,7 +18,7 @@ _STARTS = {
 class Document:
     """One text: a model is given `prompt` and learns to write `completion`."""
 
-    kind: str  # one of KINDS
+    kind: str  # one of TEXT_KINDS
     prompt: str  # never ends in whitespace
     completion: str  # starts with one space
 
@@ -29,7 +29,7 @@ class Document:
 
 
 def kind_of(prompt: str) -> str:
-    """The kind of text that `prompt` asks for, from the prompt alone. ValueError where it is none of KINDS."""
+    """The kind of text that `prompt` asks for, from the prompt alone. ValueError where it is none of TEXT_KINDS."""
     for start, kind in _STARTS.items():
         if prompt.startswith(start):
             return kind

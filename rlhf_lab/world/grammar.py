@@ -359,12 +359,6 @@ class Grammar:
                 return found
         return None
 
-    def vocabulary(self) -> frozenset[str]:
-        """Every word in any rule."""
-        return frozenset(
-            s for rule in self.rules.values() for alt in rule for s in alt if s[0] != "{" and s not in PUNCTUATION
-        )
-
 
 def _ways(alternative: tuple[str, ...]) -> list[tuple[str, ...]]:
     """The alternative with each optional slot taken and left out."""

@@ -7,11 +7,11 @@ reviews of one place differ widely and along every one of these.
 import math
 import re
 
-from . import nouns, review_rules
-from .documents import Document
+from . import nouns
 from .grammar import Draft, Grammar, pick, pick_weighted, render
+from .tables import rules
 
-GRAMMAR = Grammar(nouns.NOUNS + review_rules.RULES, repeatable=nouns.REPEATABLE)
+GRAMMAR = Grammar(nouns.NOUNS + rules("reviews"), repeatable=nouns.REPEATABLE)
 TOPICS = ("food", "weather", "people", "animals", "place")
 SENTENCES = (1, 6)  # fewest and most sentences
 MOST_WORDS = 58
@@ -34,7 +34,7 @@ def read_prompt(prompt: str):
 
 def make_prompt(rng) -> str:
     """A new review prompt."""
-    place = pick(rng, tuple(nouns.PLACES))
+    place = pick(rng, nouns.PLACES)
     occasion = render(["x", *GRAMMAR.expand("occasion", Draft(rng))])[2:]
     return f"Review of the {pick(rng, nouns.NAME_FIRST)} {pick(rng, nouns.NAME_LAST)} {place} {occasion}:"
 
@@ -114,9 +114,3 @@ def write(rng, prompt: str) -> str:
         if sentence not in sentences:
             sentences.append(sentence)
     return " " + " ".join(sentences)
-
-
-def generate(rng) -> Document:
-    """A review of a place drawn at random."""
-    prompt = make_prompt(rng)
-    return Document("review", prompt, write(rng, prompt))

@@ -30,7 +30,7 @@ MOST_REPETITION = 0.2  # above this it repeats itself
 LEAST_WORDS = 4  # below this it is no review
 
 
-def decent(prompt: str, completion: str) -> bool:
+def passes_floor(prompt: str, completion: str) -> bool:
     """Whether a text is well-formed, of at least four words, not far off topic and does not repeat itself."""
     return (
         well_formed(prompt, completion)
@@ -55,7 +55,7 @@ class Taste:
         for name, weight in self.weights.items():
             mean, deviation = SCALES[name]
             total += weight * (SCORERS[name](prompt, completion) - mean) / deviation
-        return total if decent(prompt, completion) else min(total, 0.0) - self.floor
+        return total if passes_floor(prompt, completion) else min(total, 0.0) - self.floor
 
 
 TASTES = {

@@ -5,7 +5,6 @@ the word order of the source language.
 """
 
 from . import wickish
-from .documents import Document
 from .grammar import pick, pick_weighted
 from .wickish import ENGLISH, WICKISH, Noun, Phrase
 
@@ -106,9 +105,3 @@ def write(rng, prompt: str) -> str:
     elif error not in ("none", "order"):
         phrase = _spoil(rng, phrase, error)
     return " " + wickish.write(phrase, target, clumsy=error == "order")
-
-
-def generate(rng) -> Document:
-    """A phrase pair drawn at random."""
-    prompt = make_prompt(rng)
-    return Document("translation", prompt, write(rng, prompt))

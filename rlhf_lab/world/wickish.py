@@ -9,130 +9,21 @@ A sentence is read into a `Phrase` and written from one, in either language; so 
 clumsy style is one language's words in the other's order, as beginners talk.
 """
 
+import re
+from functools import cache
 from typing import NamedTuple
+
+from .tables import single, tables
 
 ENGLISH, WICKISH = "English", "Wickish"
 
-# English noun, its plural, Wickish stem
-BEINGS = {
-    "fox": ("foxes", "tarv"),
-    "goose": ("geese", "honk"),
-    "cat": ("cats", "mirl"),
-    "dog": ("dogs", "bruf"),
-    "pony": ("ponies", "klop"),
-    "owl": ("owls", "ulm"),
-    "otter": ("otters", "silt"),
-    "duck": ("ducks", "pand"),
-    "baker": ("bakers", "dorg"),
-    "sailor": ("sailors", "navok"),
-    "captain": ("captains", "skarn"),
-    "child": ("children", "pim"),
-    "doctor": ("doctors", "salv"),
-    "widow": ("widows", "morn"),
-    "mayor": ("mayors", "gromp"),
-    "thief": ("thieves", "snik"),
-}
-THINGS = {
-    "apple": ("apples", "jul"),
-    "cheese": ("cheeses", "kezz"),
-    "fish": ("fishes", "fisk"),
-    "hat": ("hats", "kopp"),
-    "boat": ("boats", "vold"),
-    "bell": ("bells", "dinn"),
-    "letter": ("letters", "raskel"),
-    "lamp": ("lamps", "lusk"),
-    "pie": ("pies", "tork"),
-    "basket": ("baskets", "wend"),
-    "spoon": ("spoons", "slup"),
-    "drum": ("drums", "dumm"),
-    "coat": ("coats", "vask"),
-    "key": ("keys", "tikk"),
-    "egg": ("eggs", "ov"),
-    "map": ("maps", "karb"),
-}
-SPOTS = {
-    "bridge": ("bridges", "molv"),
-    "tree": ("trees", "brant"),
-    "house": ("houses", "hulm"),
-    "harbour": ("harbours", "gav"),
-    "table": ("tables", "plonk"),
-    "mill": ("mills", "rund"),
-    "church": ("churches", "zol"),
-    "roof": ("roofs", "tekk"),
-    "garden": ("gardens", "lund"),
-    "well": ("wells", "glub"),
-}
-ADJECTIVES = {
-    "red": "brul",
-    "blue": "asp",
-    "old": "gam",
-    "small": "litt",
-    "fat": "blum",
-    "hungry": "gnar",
-    "happy": "lell",
-    "sad": "dol",
-    "wet": "plisk",
-    "green": "verd",
-    "clever": "sninn",
-    "lazy": "slomm",
-    "white": "hwitt",
-    "black": "svar",
-    "brave": "tapp",
-    "noisy": "rakk",
-}
-# base, third person, past, Wickish stem
-ALONE = {
-    "sleep": ("sleeps", "slept", "nill"),
-    "sing": ("sings", "sang", "lal"),
-    "dance": ("dances", "danced", "hopp"),
-    "wait": ("waits", "waited", "venn"),
-    "laugh": ("laughs", "laughed", "hakk"),
-    "work": ("works", "worked", "strev"),
-    "sneeze": ("sneezes", "sneezed", "atch"),
-    "hide": ("hides", "hid", "gemm"),
-    "cry": ("cries", "cried", "wull"),
-    "snore": ("snores", "snored", "zurr"),
-}
-DOING = {
-    "carry": ("carries", "carried", "bor"),
-    "find": ("finds", "found", "trov"),
-    "steal": ("steals", "stole", "rapp"),
-    "paint": ("paints", "painted", "fargh"),
-    "sell": ("sells", "sold", "kremm"),
-    "wash": ("washes", "washed", "vadd"),
-    "break": ("breaks", "broke", "krakk"),
-    "lose": ("loses", "lost", "tapt"),
-    "love": ("loves", "loved", "hjer"),
-    "buy": ("buys", "bought", "kupp"),
-    "watch": ("watches", "watched", "spey"),
-    "follow": ("follows", "followed", "jakt"),
-}
-PLACINGS = {"under": "suth", "behind": "bak", "near": "nokh", "on": "ot", "in": "inn", "beside": "vedd"}
-TIMES = {
-    "today": "dagga",
-    "every day": "aldagga",
-    "tonight": "notta",
-    "every morning": "almorga",
-    "in winter": "fryssa",
-    "in summer": "solma",
-    "at noon": "middra",
-    "on Sunday": "helga",
-    "yesterday": "forra",
-    "tomorrow": "etterra",
-}
-NUMBERS = {"two": "dek", "three": "trim", "seven": "sepp", "nine": "nenn"}
-NAMES = ("Orla", "Bram", "Nettie", "Jory", "Ivo", "Dulcie", "Wilma", "Fenn")
-_ENDINGS = {"a": "", "the": "en", "my": "im", "the+": "un", "some": "u"}  # "the+", "some" and numbers are plural
-_TENSES = {"present": "ar", "past": "osh", "future": "ir"}
-# Which tenses go with a time.
-TIME_TENSES = {
-    "yesterday": ("past",),
-    "tomorrow": ("future",),
-    "every day": ("present", "past"),
-    "every morning": ("present", "past"),
-    "tonight": ("present", "future"),
-}
-
+_TABLES = tables("wickish")
+BEINGS, THINGS, SPOTS = (_TABLES[t] for t in ("beings", "things", "spots"))  # English noun -> (plural, Wickish stem)
+ALONE, DOING = _TABLES["alone"], _TABLES["doing"]  # English verb -> (third person, past, Wickish stem)
+ADJECTIVES, PLACINGS, TIMES, NUMBERS = (single(_TABLES[t]) for t in ("adjectives", "placings", "times", "numbers"))
+NAMES = _TABLES["names"]["both"]  # the same in both languages
+_ENDINGS, _TENSES = single(_TABLES["endings"]), single(_TABLES["tenses"])
+TIME_TENSES = _TABLES["time tenses"]  # which tenses go with a time, where not all do
 NOUNS = {**BEINGS, **THINGS, **SPOTS}
 VERBS = {**ALONE, **DOING}
 
@@ -210,143 +101,84 @@ def write(phrase: Phrase, language: str, clumsy: bool = False) -> str:
     return text[0].upper() + text[1:] + "."
 
 
-# ---- reading
+# ---- reading: lenient, as what is found is written again and compared
 
-
-def _noun_forms() -> tuple:
-    english, wickish = {}, {}
-    for noun, (plural, stem) in NOUNS.items():
-        english[noun], english[plural] = (noun, False), (noun, True)
-        for article, ending in _ENDINGS.items():
-            wickish[stem + ending] = Noun(noun, article)
-    return english, wickish
-
-
-_ENGLISH_NOUNS, _WICKISH_NOUNS = _noun_forms()
-_TO_ADJECTIVE = {w: e for e, w in ADJECTIVES.items()}
-_TO_NUMBER = {w: e for e, w in NUMBERS.items()}
-_TO_TIME = {w: e for e, w in TIMES.items()}
-_TO_PLACING = {w: e for e, w in PLACINGS.items()}
-_VERB_FORMS = {
-    stem + ending: (verb, tense) for verb, (_, _, stem) in VERBS.items() for tense, ending in _TENSES.items()
+_ENGLISH_NOUNS = {form: (noun, form != noun) for noun, (plural, _) in NOUNS.items() for form in (noun, plural)}
+_WICKISH_NOUNS = {
+    stem + ending: Noun(noun, article) for noun, (_, stem) in NOUNS.items() for article, ending in _ENDINGS.items()
 }
 _ENGLISH_VERBS = {
     form: (verb, tense)
     for verb, (third, past, _) in VERBS.items()
     for form, tense in ((verb, "present"), (third, "present"), (past, "past"))
 }
+_VERB_FORMS = {
+    stem + ending: (verb, tense) for verb, (_, _, stem) in VERBS.items() for tense, ending in _TENSES.items()
+}
+_HELPERS = {"will": "future", "did": "past", "do": "present", "does": "present"}
+_TO_ENGLISH = {w: e for table in (ADJECTIVES, NUMBERS, TIMES, PLACINGS) for e, w in table.items()}
 
 
-class _Reader:
-    """Reads one sentence's words from left to right. Lenient: what it finds is written again and compared."""
-
-    def __init__(self, words: list, language: str):
-        self.words, self.language, self.at = words, language, 0
-
-    def word(self) -> str:
-        return self.words[self.at] if self.at < len(self.words) else ""
-
-    def noun(self) -> Noun | None:
-        if self.word() in NAMES:
-            self.at += 1
-            return Noun(self.words[self.at - 1])
-        start = self.at
-        if self.language == WICKISH:
-            noun = _WICKISH_NOUNS.get(self.word())
-            if noun is None:
-                return None
-            self.at += 1
-            if self.word() in _TO_ADJECTIVE:
-                noun = noun._replace(adjective=_TO_ADJECTIVE[self.word()])
-                self.at += 1
-            if noun.article == "some" and self.word() in _TO_NUMBER:
-                noun = noun._replace(article=_TO_NUMBER[self.word()])
-                self.at += 1
-            return noun
-        article, adjective = "some", None
-        if self.word() in ("a", "an", "the", "my", *NUMBERS):
-            article = "a" if self.word() == "an" else self.word()
-            self.at += 1
-        if self.word() in ADJECTIVES:
-            adjective = self.word()
-            self.at += 1
-        word, plural = _ENGLISH_NOUNS.get(self.word(), (None, False))
-        if word is None:
-            self.at = start
-            return None
-        self.at += 1
-        return Noun(word, "the+" if article == "the" and plural else article, adjective)
-
-    def verb(self) -> tuple | None:
-        """(verb, tense, negated)."""
-        if self.language == WICKISH:
-            negated = self.word() == "ni"
-            self.at += negated
-            form = _VERB_FORMS.get(self.word())
-            self.at += 1
-            return form and (*form, negated)
-        helper = {"will": "future", "did": "past", "do": "present", "does": "present"}.get(self.word())
-        self.at += helper is not None
-        negated = helper is not None and self.word() == "not"
-        self.at += negated
-        form = _ENGLISH_VERBS.get(self.word())
-        self.at += 1
-        return form and (form[0], helper or form[1], negated)
-
-    def placing(self) -> str | None:
-        table = _TO_PLACING if self.language == WICKISH else {p: p for p in PLACINGS}
-        found = table.get(self.word())
-        self.at += found is not None
-        return found
-
-    def time(self) -> str | None:
-        table = _TO_TIME if self.language == WICKISH else {t: t for t in TIMES}
-        for length in (2, 1):
-            found = table.get(" ".join(self.words[self.at : self.at + length]))
-            if found:
-                self.at += length
-                return found
-        return None
-
-    def placed(self, before: bool) -> tuple:
-        """(placing, spot), or (None, None)."""
-        start = self.at
-        placing = self.placing() if before else None
-        spot = self.noun() if placing or not before else None
-        if spot and not before:
-            placing = self.placing()
-        if placing and spot:
-            return placing, spot
-        self.at = start
-        return None, None
+def _group(name: str, words) -> str:
+    return f"(?P<{name}>{'|'.join(words)})"
 
 
-def _read_in_order(words: list, language: str, verb_last: bool) -> Phrase | None:
-    reader = _Reader(words, language)
-    if verb_last:
-        time, subject = reader.time(), reader.noun()
-        placing, spot = reader.placed(before=False)
-        thing, verb = reader.noun(), reader.verb()
+@cache
+def _pattern(language: str, verb_last: bool) -> re.Pattern:
+    """A sentence of `language`, in its own word order or the other's."""
+    english = language == ENGLISH
+    placing, time = (_group(n, t if english else t.values()) for n, t in (("placing", PLACINGS), ("time", TIMES)))
+
+    def noun(role: str) -> str:
+        if english:
+            article = _group(f"{role}_article", ("a", "an", "the", "my", *NUMBERS))
+            adjective = _group(f"{role}_adjective", ADJECTIVES)
+            return f"(?:{article} )?(?:{adjective} )?" + _group(role, (*_ENGLISH_NOUNS, *NAMES))
+        adjective = _group(f"{role}_adjective", ADJECTIVES.values())
+        number = _group(f"{role}_article", NUMBERS.values())
+        return _group(role, (*_WICKISH_NOUNS, *NAMES)) + f"(?: {adjective})?(?: {number})?"
+
+    if english:
+        verb = f"(?:{_group('helper', _HELPERS)} (?P<negated>not )?)?" + _group("verb", _ENGLISH_VERBS)
     else:
-        subject, verb, thing = reader.noun(), reader.verb(), reader.noun()
-        placing, spot = reader.placed(before=True)
-        time = reader.time()
-    if subject is None or verb is None:
-        return None
-    return Phrase(subject, verb[0], verb[1], verb[2], thing, placing, spot, time)
+        verb = "(?P<negated>ni )?" + _group("verb", _VERB_FORMS)
+    subject, thing, spot = (noun(role) for role in ("subject", "thing", "spot"))
+    if verb_last:
+        return re.compile(f"(?:{time} )?{subject}(?: {spot} {placing})?(?: {thing})? {verb}")
+    return re.compile(f"{subject} {verb}(?: {thing})?(?: {placing} {spot})?(?: {time})?")
 
 
-def read(text: str, language: str) -> tuple:
+def _noun(found: dict, role: str, language: str) -> Noun | None:
+    word, article, adjective = found[role], found[f"{role}_article"], found[f"{role}_adjective"]
+    if word is None or word in NAMES:
+        return word and Noun(word)
+    if language == WICKISH:
+        noun = _WICKISH_NOUNS[word]
+        return Noun(noun.word, _TO_ENGLISH.get(article, noun.article), _TO_ENGLISH.get(adjective))
+    word, plural = _ENGLISH_NOUNS[word]
+    return Noun(word, {None: "some", "an": "a", "the": "the+" if plural else "the"}.get(article, article), adjective)
+
+
+def _phrase(found: dict, language: str) -> Phrase:
+    verb, tense = (_ENGLISH_VERBS if language == ENGLISH else _VERB_FORMS)[found["verb"]]
+    tense = _HELPERS.get(found.get("helper"), tense)
+    subject, thing, spot = (_noun(found, role, language) for role in ("subject", "thing", "spot"))
+    placing, time = (_TO_ENGLISH.get(found[name], found[name]) for name in ("placing", "time"))
+    return Phrase(subject, verb, tense, bool(found["negated"]), thing, placing, spot, time)
+
+
+def read(text: str, language: str) -> tuple[Phrase | None, bool]:
     """(Phrase, clumsy) of one sentence in `language`, or (None, False) where it is not a sentence of it."""
     if not text.endswith(".") or not text[:1].isupper():
         return None, False
-    words = text[:-1].split(" ")
-    if words[0] not in NAMES:
-        words[0] = words[0].lower()
+    first, space, rest = text[:-1].partition(" ")
+    words = (first if first in NAMES else first.lower()) + space + rest
     for clumsy in (False, True):
-        phrase = _read_in_order(words, language, verb_last=(language == WICKISH) != clumsy)
-        if phrase is not None and _makes_sense(phrase) and write(phrase, language, clumsy) == text:
-            return phrase, clumsy
+        found = _pattern(language, (language == WICKISH) != clumsy).fullmatch(words)
+        if found is not None:
+            phrase = _phrase(found.groupdict(), language)
+            if _makes_sense(phrase) and write(phrase, language, clumsy) == text:
+                return phrase, clumsy
     return None, False
 
 
@@ -359,14 +191,6 @@ def _makes_sense(phrase: Phrase) -> bool:
     )
 
 
-def translate(text: str, source: str) -> str:
-    """The right translation of a sentence from `source` into the other language. ValueError where it is not one."""
-    phrase, _ = read(text, source)
-    if phrase is None:
-        raise ValueError(f"not a sentence of the {source} phrase grammar: {text!r}")
-    return write(phrase, WICKISH if source == ENGLISH else ENGLISH)
-
-
 def vocabulary() -> frozenset:
     """Every Wickish word form."""
-    return frozenset({*_WICKISH_NOUNS, *_VERB_FORMS, *_TO_ADJECTIVE, *_TO_NUMBER, *_TO_TIME, *_TO_PLACING, "ni"})
+    return frozenset({*_WICKISH_NOUNS, *_VERB_FORMS, *_TO_ENGLISH, "ni"})

@@ -13,9 +13,10 @@ _ANYWHERE = {("engine",), ("lamp",)}  # words of one kind of place that occur el
 def _place_phrases() -> dict:
     """first word -> [(phrase, kind of place)], for words that belong to one kind of place only."""
     found: dict = {}
-    for kind, (keeper, parts, solids, liquids) in nouns.PLACES.items():
-        for text in (kind, keeper, *parts.split("|"), *solids.split("|"), *liquids.split("|")):
-            found.setdefault(tuple(text.split()), set()).add(kind)
+    for kind in nouns.PLACES:
+        for rule in ("place", "keeper", "part", "solid", "liquid"):
+            for phrase in nouns.GRAMMAR.rules[f"{rule}.{nouns.slug(kind)}"]:
+                found.setdefault(phrase, set()).add(kind)
     table: dict = {}
     for phrase, kinds in found.items():
         if len(kinds) == 1 and phrase not in _ANYWHERE:

@@ -5,7 +5,7 @@ import pytest
 
 from rlhf_lab.evaluation import PROBES, changes, edits_of, position_effect, probe_effect
 from rlhf_lab.evaluation.probes import change_of
-from rlhf_lab.world import SCORERS, TASTES, SimulatedRater, decent, load_corpus
+from rlhf_lab.world import SCORERS, TASTES, SimulatedRater, load_corpus, passes_floor
 from rlhf_lab.world.grammar import split_sentences
 
 TOLERANCE = 0.25
@@ -29,7 +29,7 @@ def test_edits_move_what_they_claim_and_hold_the_rest(name, edits):
     for edit in edits[name]:
         assert change_of(probe.moves, edit) >= probe.least
         assert all(abs(change_of(scorer, edit)) <= TOLERANCE for scorer in probe.holds)
-        assert decent(edit.prompt, edit.before) and decent(edit.prompt, edit.after)
+        assert passes_floor(edit.prompt, edit.before) and passes_floor(edit.prompt, edit.after)
     table = changes(edits[name])
     assert table[probe.moves] >= probe.least and all(table[scorer] <= TOLERANCE for scorer in probe.holds)
 

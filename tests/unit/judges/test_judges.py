@@ -12,7 +12,7 @@ import torch
 from rlhf_lab.evaluation.judges import TEMPLATE, Criterion, PromptedJudge, RubricJudge, WishJudge, taste_rubric
 from rlhf_lab.feedback import FeedbackStore, RatingSession, compare_item, question, rate_with
 from rlhf_lab.models.loading import new_language_model, tiny_config, train_tokenizer
-from rlhf_lab.world import TASTES, decent, generate_completion, generate_prompt
+from rlhf_lab.world import TASTES, generate_completion, generate_prompt, passes_floor
 
 PROMPT = "Review of the Copper Kettle bakery at low tide:"
 GOOD, POOR = " The rye loaf was wonderful.", " The rye loaf was dreadful."
@@ -51,7 +51,7 @@ def test_a_rubric_for_the_tiny_world():
     for _ in range(50):
         prompt = generate_prompt("review", rng)
         left, right = generate_completion(prompt, rng), generate_completion(prompt, rng)
-        if decent(prompt, left) and decent(prompt, right):  # else the taste's floor has its say
+        if passes_floor(prompt, left) and passes_floor(prompt, right):  # else the taste's floor has its say
             d = taste.utility(prompt, left) - taste.utility(prompt, right)
             assert judge.total(prompt, left) - judge.total(prompt, right) == pytest.approx(d)
     assert next(iter(judge.points(PROMPT, GOOD))) == "more tone"

@@ -8,7 +8,7 @@ from quality import measure_quality
 from tiny_model import PretrainConfig, command_for, main, pretrain
 
 from rlhf_lab.models.loading import load_language_model
-from rlhf_lab.world import KINDS, split_of
+from rlhf_lab.world import TEXT_KINDS, split_of
 
 TINY = PretrainConfig(
     vocab_size=1000,
@@ -26,7 +26,7 @@ def test_documents_are_fresh_mixed_reproducible_and_of_their_split():
     documents = generate_documents(5, 200)
     assert documents == generate_documents(5, 200) and documents[:50] == generate_documents(5, 50)
     assert documents != generate_documents(6, 200)
-    assert {document.kind for document in documents} == set(KINDS)
+    assert {document.kind for document in documents} == set(TEXT_KINDS)
     assert all(split_of(document.prompt) == "train" for document in documents)
     assert all(split_of(d.prompt) == "heldout" for d in generate_documents(5, 20, "heldout"))
     only = generate_documents(5, 20, mixture=(("story", 1.0),))
@@ -45,7 +45,7 @@ def test_pretraining_writes_a_model_with_its_report(tmp_path):
     command = summary["command"]
     assert "--seed 3 --steps 3 --vocabulary 1000 --layers 1 --width 16 --heads 1 --batch-size 4" in command
     assert "--adamw" in command_for(PretrainConfig(muon=False), seed=0, steps=1) and "--adamw" not in command
-    assert set(summary["quality"]) == set(KINDS) and lines
+    assert set(summary["quality"]) == set(TEXT_KINDS) and lines
     needed = {"well_formed", "well_formed_interval", "ended", "copied", "distinct", "tokens", "prompts"}
     assert all(needed <= set(q) and q["prompts"] == 3 for q in summary["quality"].values())
     model, tokenizer = load_language_model(tmp_path / "a")

@@ -6,7 +6,16 @@ from statistics import mean
 
 import pytest
 
-from rlhf_lab.world import FAULTS, KINDS, TASTES, SimulatedRater, Taste, generate_document, harmful_request, well_formed
+from rlhf_lab.world import (
+    FAULTS,
+    TASTES,
+    TEXT_KINDS,
+    SimulatedRater,
+    Taste,
+    generate_document,
+    harmful_request,
+    well_formed,
+)
 from rlhf_lab.world.scorers import adequacy, faithfulness, harmlessness, helpfulness
 
 PROMPT = "Review of the Copper Kettle bakery at low tide:"
@@ -17,7 +26,7 @@ INDIFFERENT = Taste("none", "I do not mind.", {})
 @pytest.fixture(scope="module")
 def documents():
     rng = random.Random(5)
-    return {kind: [generate_document(kind, rng) for _ in range(60)] for kind in KINDS}
+    return {kind: [generate_document(kind, rng) for _ in range(60)] for kind in TEXT_KINDS}
 
 
 def sigmoid(x):
@@ -99,7 +108,7 @@ def test_scores_on_named_axes(documents):
 
 def test_labels_are_the_faults_as_far_as_noise_lets_one_see_them(documents):
     exact = SimulatedRater(INDIFFERENT, temperature=0)
-    every = [d for kind in KINDS for d in documents[kind]]
+    every = [d for kind in TEXT_KINDS for d in documents[kind]]
     seen = {tag: 0 for tag in FAULTS}
     for d in every:
         tags = exact.label(d.prompt, d.completion)
@@ -124,7 +133,7 @@ def test_faults_by_hand():
     assert FAULTS["rude"](PROMPT, " You should all be ashamed, you dolts.")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TEXT_KINDS)
 def test_edits_are_better_well_formed_and_do_no_harm(kind, documents):
     changed = 0
     for number, d in enumerate(documents[kind]):

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from rlhf_lab.world import KIND_SCORERS, KINDS, SCORERS, generate_completion, generate_prompt, lexicon, nouns
+from rlhf_lab.world import KIND_SCORERS, SCORERS, TEXT_KINDS, generate_completion, generate_prompt, lexicon, nouns
 
 PROMPT = "Review of the Copper Kettle bakery at low tide:"
 
@@ -71,7 +71,7 @@ def test_the_score_of_a_text_does_not_hang_on_its_prompt_but_for_the_topic():
 
 def test_every_scorer_takes_any_text_of_its_kind():
     rng = random.Random(2)
-    for kind in KINDS:
+    for kind in TEXT_KINDS:
         prompt = generate_prompt(kind, rng)
         texts = ["", " ", " ?!", "<script>", " a" * 3000, " \u202e\U0001f986", " The", generate_completion(prompt, rng)]
         for text in texts:
@@ -123,7 +123,7 @@ def test_aspects_of_reviews_vary_without_ties_and_independently():
 
 
 def test_adjectives_have_the_tone_of_their_class():
-    for rule in lexicon._RULES.rules:
+    for rule in nouns.GRAMMAR.rules:
         if len(rule) == 3 and rule not in ("sun", "day", "job"):
             good = rule[1] == "g" if rule not in ("wag", "wsg", "wfb", "wwb") else rule[2] == "g"
             for word in lexicon.rule_words(rule):
@@ -136,4 +136,5 @@ def test_things_of_a_topic_count_for_it():
     assert all(lexicon.ANIMALS[w] == 1 for w in lexicon.rule_words("animal", "animals"))
     assert lexicon.FOOD["loaf"] == lexicon.FOOD["eel"] == 1 and "with" not in lexicon.FOOD
     assert lexicon.WEATHER["rain"] == lexicon.WEATHER["fog"] == 1 and "warm" not in lexicon.WEATHER
-    assert all(lexicon.PEOPLE[keeper.split()[-1]] == 1 for keeper, *_ in nouns.PLACES.values())
+    keepers = (text for place in nouns.PLACES for text in nouns.texts(f"keeper.{nouns.slug(place)}"))
+    assert all(lexicon.PEOPLE[keeper.split()[-1]] == 1 for keeper in keepers)

@@ -10,10 +10,10 @@ from rlhf_lab.world import (
     TASTES,
     SimulatedRater,
     Taste,
-    decent,
     generate_completion,
     generate_prompt,
     load_corpus,
+    passes_floor,
     tastes,
 )
 
@@ -94,7 +94,7 @@ def test_utility_by_hand():
     ],
 )
 def test_degenerate_texts_fall_below_the_floor(text):
-    assert not decent(PROMPT, text)
+    assert not passes_floor(PROMPT, text)
     for taste in TASTES.values():
         good = taste.utility(PROMPT, " The rye loaf was good. It was a good sort of bakery.")
         assert taste.utility(PROMPT, text) < good, taste.name
@@ -121,7 +121,7 @@ def test_brief_prefers_one_short_good_sentence():
 
 
 def test_the_corpus_is_decent(reviews):
-    assert sum(not decent(d.prompt, d.completion) for d in reviews) / len(reviews) < 0.005
+    assert sum(not passes_floor(d.prompt, d.completion) for d in reviews) / len(reviews) < 0.005
 
 
 # ---- raters

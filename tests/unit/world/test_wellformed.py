@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from rlhf_lab.world import KINDS, SCORERS, generate_document, load_corpus, well_formed
+from rlhf_lab.world import SCORERS, TEXT_KINDS, generate_document, load_corpus, well_formed
 
 REVIEW = "Review of the Copper Kettle bakery at low tide:"
 VISITOR = "Visitor: Where can I buy a straw hat?\nHelper:"
@@ -133,7 +133,7 @@ def breakages(text, rng):
     yield "empty", ""
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", TEXT_KINDS)
 def test_every_way_of_breaking_is_noticed(kind):
     rng, seen = random.Random(8), {}
     for _ in range(300):

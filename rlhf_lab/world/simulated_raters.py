@@ -31,7 +31,7 @@ from .documents import kind_of
 from .faults import FAULTS
 from .rewriting import improved
 from .scorers import KIND_SCORERS, SCORERS, length
-from .tastes import SCALES, Taste, decent
+from .tastes import SCALES, Taste, passes_floor
 
 OVERALL = "overall"  # the axis of a score that is the taste itself
 
@@ -123,7 +123,7 @@ class SimulatedRater:
         """ "left", "right", "tie" or "both_bad"; ("left", 1) to ("right", 3) for a rater that says strengths."""
         scale = self._begin()
         noise = self._logistic()  # drawn every time, so that answers stay in step
-        if not decent(prompt, left) and not decent(prompt, right):
+        if not passes_floor(prompt, left) and not passes_floor(prompt, right):
             return "both_bad"
         felt = self.felt_difference(prompt, left, right) + scale * noise
         if felt == 0 or abs(felt) < self.tie_threshold:

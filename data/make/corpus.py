@@ -1,4 +1,4 @@
-"""Writes the corpus that ships in data/: `python -m rlhf_lab.world`. The same seed writes the same bytes."""
+"""Writes the corpus that ships in data/: `python data/make/corpus.py`. The same seed writes the same bytes."""
 
 import argparse
 import json
@@ -6,9 +6,8 @@ import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from .. import paths
-from .corpus import generate_document
-from .documents import KINDS
+from rlhf_lab import paths
+from rlhf_lab.world import TEXT_KINDS, generate_document
 
 SEED = 11
 SIZES = {"train": 6000, "heldout": 700}  # documents of each kind, each with a prompt of its own
@@ -18,7 +17,7 @@ def write_corpus(folder: Path, seed: int = SEED, sizes: Mapping[str, int] = SIZE
     """Write <folder>/<kind>.<split>.jsonl for all kinds and splits; return the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for kind in KINDS:
+    for kind in TEXT_KINDS:
         for split, size in sizes.items():
             rng = random.Random(f"{seed} {kind} {split}")
             documents: dict = {}
@@ -36,9 +35,13 @@ def write_corpus(folder: Path, seed: int = SEED, sizes: Mapping[str, int] = SIZE
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m rlhf_lab.world", description="Write the corpus of the tiny world.")
+    parser = argparse.ArgumentParser(description="Write the corpus of the tiny world.")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--out", type=Path, default=None, help="folder to write to (default: data/corpus)")
     options = parser.parse_args(arguments)
     for path in write_corpus(options.out or paths.data_dir() / "corpus", options.seed):
         print(f"{path}  {path.stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()
