@@ -1,7 +1,25 @@
-"""RLHF Lab: the helper package behind the notebooks.
+"""RLHF Lab: the helper package behind the notebooks. This docstring is its map.
 
-Import the part you need (`from rlhf_lab.models.sampling import sample`). Importing the package itself loads
-nothing else, so that it is quick and works where torch or Jupyter are not needed.
+    objectives/    formulas only, pure functions of tensors: KL, advantages, policy losses, preference losses, best-of-n
+    models/        tokens, loading, reward model, value head, sampling (a Rollout), log-probabilities
+    training/      one loop engine (loop, checkpoint, optimisation); one file a loop: language_model, reward_model,
+                   policy_gradient with its algorithms, best_of_n
+    feedback/      what people say: records, store, sessions, queues, raters, agreement, import and export
+    evaluation/    win rates, intervals, calibration, probes, judges
+    widgets/       rating panels, quizzes, sliders, progress, for notebooks
+    exercises/     the engine that checks exercises and names mistakes; their content is in notebooks/exercises/
+    world/         the tiny town: grammar, scorers, tastes, simulated raters; its words are in data/world/
+    lessons/       what one or two notebooks need and nobody else
+    plots          figures, live charts, token heat maps
+    paths          where data and a learner's own files are
+    databases      opening SQLite files
+
+Imports point down: notebooks -> lessons and data/make -> training, evaluation, widgets -> models, feedback, world,
+exercises -> objectives, paths. A test holds every file to it. To read one PPO update, start at `train_policy` in
+training/policy_gradient.py, go on to training/algorithms.py, and end at the clip in objectives/policy.py.
+
+Import the part you need (`from rlhf_lab.models.sampling import sample`). Importing the package itself loads nothing
+else, so that it is quick and works where torch or Jupyter are not needed.
 """
 
 __version__ = "0.1.0"
