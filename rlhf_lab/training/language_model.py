@@ -6,9 +6,9 @@ it; SFT learns only the completion and its end token, because the prompt is what
 
 import math
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from rlhf_lab.models.loading import context_length, hidden_states, trunk_and_head
 from rlhf_lab.models.log_probs import token_log_probs
 from rlhf_lab.models.tokens import encode_completions, encode_prompts, micro_batches_by_length, pad_right
-from rlhf_lab.training.loop import TrainingLoop, TrainingResult
+from rlhf_lab.training.loop import RunOptions, TrainingLoop, TrainingResult
 from rlhf_lab.training.muon import make_muon
 from rlhf_lab.training.optimisation import (
     apply_gradients,
@@ -61,18 +61,14 @@ def train_language_model(
     documents: Sequence,
     config: LanguageModelConfig | None = None,
     *,
-    callback: Callable[[dict], None] | None = None,
-    evaluate: Callable[[], dict] | None = None,
     generator: torch.Generator | None = None,
-    checkpoint: str | Path | None = None,
-    resume: bool = False,
+    **options: Unpack[RunOptions],
 ) -> TrainingResult:
     """Train `model` in place on documents (objects with .prompt and .completion).
 
     callback gets one record a step: step (from 1), total, loss (nats a token), learning_rate, gradient_norm,
     tokens (real ones so far), seconds (so far), step_seconds, and what `evaluate` returned when it was its turn.
-    generator decides the order of the documents. checkpoint: a folder to save to; with resume=True the run
-    goes on from what is there, and ends with the very weights that an uninterrupted one has.
+    generator decides the order of the documents. options: callback, evaluate, checkpoint and resume, see `RunOptions`.
 
     Interrupted, it returns after the current step, `interrupted` is True, and the model keeps what it learned.
     Raises ValueError on no documents, or one that is empty or longer than the model reads.
@@ -90,12 +86,9 @@ def train_language_model(
         {"model": model},
         optimizer,
         state={"tokens": 0, "order_seed": draw_seed(generator)},
-        callback=callback,
-        evaluate=evaluate,
         evaluate_every=config.evaluate_every,
-        checkpoint=checkpoint,
         checkpoint_every=config.checkpoint_every,
-        resume=resume,
+        **options,
     )
     batches = shuffled_batches(len(rows), config.batch_size, run.state["order_seed"], run.state["step"])
 

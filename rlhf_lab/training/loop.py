@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypedDict
 
 import torch
 from torch import nn
@@ -27,6 +28,15 @@ class TrainingResult:
     def last(self) -> dict:
         """The last record; empty if no step was finished."""
         return self.history[-1] if self.history else {}
+
+
+class RunOptions(TypedDict, total=False):
+    """What every loop takes besides its own settings, and hands to `TrainingLoop` as it is."""
+
+    callback: Callable[[dict], None] | None  # gets the record of each step: a progress bar, a live chart
+    evaluate: Callable[[], dict] | None  # its numbers join the record of a step, when it is time and at the end
+    checkpoint: str | Path | None  # a folder to save to
+    resume: bool  # go on from what is there, and end with the very weights that an uninterrupted run has
 
 
 class TrainingLoop:

@@ -1,4 +1,4 @@
-"""Reinforcement learning of a language model: sample, score, give credit, update, again.
+"""Reinforcement learning of a language model: sample, score, compute advantages, update, again.
 
 One loop for all algorithms; what tells them apart is in `algorithms.py`. The reward function is any function
 of a rollout, for example `RewardModel.score_rollout`. A frozen reference model, usually the policy's own
@@ -8,7 +8,7 @@ starting point, says what normal text is, and drifting away from it costs reward
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ from rlhf_lab.objectives.advantages import penalise_missing_eos
 from rlhf_lab.objectives.kl import AdaptiveKL, kl_k3
 from rlhf_lab.objectives.masked import masked_mean
 from rlhf_lab.training.algorithms import PPO, Algorithm, Experience
-from rlhf_lab.training.loop import TrainingLoop, TrainingResult
+from rlhf_lab.training.loop import RunOptions, TrainingLoop, TrainingResult
 from rlhf_lab.training.optimisation import (
     apply_gradients,
     draw_seed,
@@ -76,12 +76,9 @@ def train_policy(
     config: PolicyGradientConfig | None = None,
     *,
     value_head: ValueHead | None = None,
-    callback: Callable[[dict], None] | None = None,
-    evaluate: Callable[[], dict] | None = None,
     evaluate_every: int = 0,
     generator: torch.Generator | None = None,
-    checkpoint: str | Path | None = None,
-    resume: bool = False,
+    **options: Unpack[RunOptions],
 ) -> PolicyResult:
     """Train `policy` in place to write completions that `reward_function` likes, staying near `reference`.
 
@@ -119,12 +116,9 @@ def train_policy(
         optimizer,
         state={"tokens": 0, "kl_coefficient": config.kl_coefficient, "order_seed": draw_seed(generator)},
         generator=generator,
-        callback=callback,
-        evaluate=evaluate,
         evaluate_every=evaluate_every,
-        checkpoint=checkpoint,
         checkpoint_every=config.checkpoint_every,
-        resume=resume,
+        **options,
     )
     prompts_a_step = config.batch_size // config.samples_per_prompt
     order = shuffled_batches(len(prompts), prompts_a_step, run.state["order_seed"], run.state["step"])
@@ -155,18 +149,18 @@ def train_policy(
                     config.samples_per_prompt,
                     run.state["kl_coefficient"],
                 )
-                metrics = _describe(experience, rewards)
+                metrics = describe_rollout(experience, rewards)
             if trouble := _trouble(metrics, step, config):
                 _restore(modules, in_order)
                 run.stop(trouble)
                 break
             in_order = _snapshot(modules)
-            # 3. Give credit: rewards and KL penalty become advantages and returns.
+            # 3. Compute advantages: rewards and KL penalty become advantages and returns.
             experience = algorithm.compute_advantages(experience)
             # 4. Update.
             learning_rate = warmup_cosine(step, config.steps, config.learning_rate, warmup, config.final_fraction)
             updates = []
-            for rows in _minibatches(algorithm, len(rollout), generator):
+            for rows in minibatch_rows(len(rollout), algorithm.epochs, algorithm.minibatches, generator):
                 minibatch = experience.minibatch(rows.to(device), algorithm.surrogate.average)
                 updates.append(_backward(policy, modules.get("value_head"), algorithm, minibatch, config))
                 updates[-1]["gradient_norm"] = apply_gradients(optimizer, learning_rate, config.max_gradient_norm)
@@ -198,10 +192,10 @@ def train_policy(
     return PolicyResult(result.history, result.interrupted, result.stopped, head, coefficient)
 
 
-def _minibatches(algorithm: Algorithm, count: int, generator: torch.Generator) -> list[Tensor]:
+def minibatch_rows(count: int, epochs: int, minibatches: int, generator: torch.Generator) -> list[Tensor]:
     """Rows of each update: every pass goes through all rows once, in a new order."""
-    size = math.ceil(count / algorithm.minibatches)
-    passes = [torch.randperm(count, generator=generator, device=generator.device) for _ in range(algorithm.epochs)]
+    size = math.ceil(count / minibatches)
+    passes = [torch.randperm(count, generator=generator, device=generator.device) for _ in range(epochs)]
     return [rows for order in passes for rows in order.split(size)]
 
 
@@ -285,7 +279,7 @@ def _checked_rewards(rewards: Tensor, rollout: Rollout) -> Tensor:
     return rewards
 
 
-def _describe(experience: Experience, rewards: Tensor) -> dict[str, float]:
+def describe_rollout(experience: Experience, rewards: Tensor) -> dict[str, float]:
     """What the policy that sampled this rollout is like."""
     rollout, mask = experience.rollout, experience.mask
     drift = {}

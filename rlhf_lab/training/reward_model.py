@@ -6,10 +6,9 @@ example are scored together. Where there are few ratings, `reward_head.py` fits 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from rlhf_lab.models.reward_model import RewardModel
 from rlhf_lab.models.tokens import micro_batches_by_length, pad_right
-from rlhf_lab.training.loop import TrainingLoop, TrainingResult
+from rlhf_lab.training.loop import RunOptions, TrainingLoop, TrainingResult
 from rlhf_lab.training.optimisation import (
     apply_gradients,
     draw_seed,
@@ -58,11 +57,8 @@ def train_reward_model(
     config: RewardModelConfig | None = None,
     *,
     objective: Objective = PAIRS,
-    callback: Callable[[dict], None] | None = None,
-    evaluate: Callable[[], dict] | None = None,
     generator: torch.Generator | None = None,
-    checkpoint: str | Path | None = None,
-    resume: bool = False,
+    **options: Unpack[RunOptions],
 ) -> TrainingResult:
     """Train `reward_model` in place on examples of the objective's kind; for `Pairs`, preference pairs.
 
@@ -96,12 +92,9 @@ def train_reward_model(
         modules,
         optimizer,
         state={"order_seed": draw_seed(generator), "bootstrap_seed": draw_seed(generator)},
-        callback=callback,
-        evaluate=evaluate,
         evaluate_every=config.evaluate_every,
-        checkpoint=checkpoint,
         checkpoint_every=config.checkpoint_every,
-        resume=resume,
+        **options,
     )
     bootstrap_seed = run.state["bootstrap_seed"] if config.bootstrap else None
     weights = example_weights(examples, len(reward_model.names), bootstrap_seed)

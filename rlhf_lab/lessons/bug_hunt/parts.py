@@ -20,7 +20,6 @@ from rlhf_lab.models.log_probs import completion_hidden, token_log_probs, unflat
 from rlhf_lab.models.sampling import Rollout, sample
 from rlhf_lab.models.value_head import ValueHead
 from rlhf_lab.objectives.advantages import explained_variance, gae, penalise_missing_eos, token_rewards
-from rlhf_lab.objectives.kl import kl_k3
 from rlhf_lab.objectives.masked import masked_mean, whiten
 from rlhf_lab.objectives.policy import clipped_surrogate, ppo_value_loss, probability_ratio
 from rlhf_lab.training.algorithms import Experience
@@ -31,7 +30,7 @@ from rlhf_lab.training.optimisation import (
     shuffled_batches,
     warmup_cosine,
 )
-from rlhf_lab.training.policy_gradient import PolicyGradientConfig
+from rlhf_lab.training.policy_gradient import PolicyGradientConfig, describe_rollout, minibatch_rows
 
 GAMMA, LAMBDA = 1.0, 1.0  # the reward comes at the end, and the first tokens need their share of it
 CLIP = 0.2  # of the ratio, and of the values
@@ -147,12 +146,12 @@ def run(
         )
         rewards = reward_function(rollout).float()
         experience = implementation.experience(policy, reference, value_head, rollout, rewards, config)
-        record = {"step": step + 1, "reward": float(rewards.mean()), **_describe(experience)}
+        record = {"step": step + 1, **_describe(experience, rewards)}
         if gold is not None:
             record["gold"] = float(gold(rollout).mean())
         rate = warmup_cosine(step, config.steps, config.learning_rate, warmup, config.final_fraction)
         updates = []
-        for rows in _minibatches(len(rollout), generator):
+        for rows in minibatch_rows(len(rollout), EPOCHS, MINIBATCHES, generator):
             updates.append(_backward(implementation, policy, value_head, experience.select(rows)))
             updates[-1]["gradient_norm"] = apply_gradients(optimizer, rate, config.max_gradient_norm)
         record |= {name: sum(update[name] for update in updates) / len(updates) for name in updates[0]}
@@ -163,12 +162,6 @@ def run(
         if callback:
             callback(record)
     return history
-
-
-def _minibatches(count: int, generator: torch.Generator) -> list[Tensor]:
-    """Rows of each update: every pass goes through all rows once, in a new order."""
-    passes = [torch.randperm(count, generator=generator, device=generator.device) for _ in range(EPOCHS)]
-    return [rows for order in passes for rows in order.split(math.ceil(count / MINIBATCHES))]
 
 
 def _backward(
@@ -190,16 +183,12 @@ def _backward(
     }
 
 
-def _describe(experience: Experience) -> dict[str, float]:
+def _describe(experience: Experience, rewards: Tensor) -> dict[str, float]:
     """What a dashboard would show of a rollout."""
-    old, mask = experience.rollout.log_probs, experience.mask
+    values, returns, mask = experience.values, experience.returns, experience.mask
     return {
-        "kl": float(experience.kl.sum(1).mean()),
-        "kl_k3": float(kl_k3(old, experience.reference_log_probs).sum(1).mean()),
-        "entropy": -float(masked_mean(old, mask)),
-        "length": float(mask.sum(1).float().mean()),
-        "end_rate": float(experience.rollout.ended.float().mean()),
-        "value": float(masked_mean(experience.values, mask)),
-        "return": float(masked_mean(experience.returns, mask)),
-        "explained_variance": float(explained_variance(experience.values, experience.returns, mask)),
+        **describe_rollout(experience, rewards),
+        "value": float(masked_mean(values, mask)),
+        "return": float(masked_mean(returns, mask)),
+        "explained_variance": float(explained_variance(values, returns, mask)),
     }
