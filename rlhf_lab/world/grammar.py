@@ -112,13 +112,12 @@ class Draft:
 class _Node:
     """A state of the recogniser of one rule: shared prefixes of its alternatives share states."""
 
-    __slots__ = ("end", "routes", "slots", "words")
+    __slots__ = ("end", "slots", "words")
 
     def __init__(self):
         self.end = False
         self.words: dict[str, _Node] = {}
         self.slots: dict[str, _Node] = {}
-        self.routes: dict[str, list] = {}  # word -> slots that can start with it, filled on demand
 
 
 class Grammar:
@@ -254,32 +253,30 @@ class Grammar:
 
     # ---- reading
 
-    def _ends(self, name: str, start: int, tokens: Sequence[str], memo: dict) -> set[int]:
-        key = (name, start)
-        ends = memo.get(key)
-        if ends is not None:
-            return ends
-        ends = memo[key] = set()
-        stack = [(self._tries[name], start)]
-        while stack:
-            node, at = stack.pop()
-            if node.end:
-                ends.add(at)
+    def _ends(self, name: str, start: int, tokens: Sequence[str], memo: dict) -> dict[int, tuple]:
+        """Where rule `name` can end if it starts at `start`: end -> the slots on the way, as (rule, start, end).
+
+        Of several ways to one end the first counts: words before slots, longer fillings before shorter ones.
+        """
+        if (name, start) in memo:
+            return memo[name, start]
+        ends: dict[int, tuple] = {}
+        memo[name, start] = ends
+
+        def walk(node: _Node, at: int, way: tuple) -> None:
+            if node.end and at not in ends:
+                ends[at] = way
             if at == len(tokens):
-                continue
-            word = tokens[at]
-            after = node.words.get(word)
+                return
+            after = node.words.get(tokens[at])
             if after is not None:
-                stack.append((after, at + 1))
-            if node.slots:
-                routes = node.routes.get(word)
-                if routes is None:
-                    routes = [(s, n) for s, n in node.slots.items() if word in self._first[s]]
-                    if len(node.routes) < 4096:
-                        node.routes[word] = routes
-                for slot, after in routes:
-                    for end in self._ends(slot, at, tokens, memo):
-                        stack.append((after, end))
+                walk(after, at + 1, way)
+            for slot, after in node.slots.items():
+                if tokens[at] in self._first[slot]:
+                    for end in sorted(self._ends(slot, at, tokens, memo), reverse=True):
+                        walk(after, end, (*way, (slot, at, end)))
+
+        walk(self._tries[name], start, ())
         return ends
 
     def accepts(self, name: str, tokens: Sequence[str]) -> bool:
@@ -291,32 +288,14 @@ class Grammar:
         memo: dict = {}
         if len(tokens) not in self._ends(name, 0, tokens, memo):
             return None
-        found: list[tuple[str, str]] = []
-        self._derive(name, 0, len(tokens), tokens, memo, found)
-        return found
 
-    def _derive(self, name, start, stop, tokens, memo, found) -> None:
-        def walk(node, at):
-            if at == stop and node.end:
-                return []
-            if at < stop:
-                after = node.words.get(tokens[at])
-                if after is not None:
-                    rest = walk(after, at + 1)
-                    if rest is not None:
-                        return rest
-                for slot, after in node.slots.items():
-                    if tokens[at] in self._first[slot]:
-                        for end in sorted(self._ends(slot, at, tokens, memo), reverse=True):
-                            rest = walk(after, end) if end <= stop else None
-                            if rest is not None:
-                                return [(slot, at, end), *rest]
-            return None
+        def derive(name: str, start: int, stop: int):
+            for slot, begin, end in memo[name, start][stop]:
+                yield slot, " ".join(tokens[begin:end])
+                if not self._fixed[slot]:
+                    yield from derive(slot, begin, end)
 
-        for slot, begin, end in walk(self._tries[name], start):
-            found.append((slot, " ".join(tokens[begin:end])))
-            if not self._fixed[slot]:
-                self._derive(slot, begin, end, tokens, memo, found)
+        return list(derive(name, 0, len(tokens)))
 
     def tokens_of(self, sentence: str) -> list[str] | None:
         """Undo `render`: the tokens, first word still with its capital; None for a surface `render` cannot make."""

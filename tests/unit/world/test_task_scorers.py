@@ -143,7 +143,7 @@ def test_translation_there_and_back_changes_nothing():
 
 
 def test_no_two_wickish_words_look_alike_and_none_is_english():
-    forms = sorted(wickish.vocabulary())
+    forms = sorted(wickish.vocabulary("Wickish"))
     stems = (
         [v[1] for v in wickish.NOUNS.values()]
         + [v[2] for v in wickish.VERBS.values()]
