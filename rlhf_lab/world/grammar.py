@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 _SYMBOL = re.compile(r"\{[A-Za-z0-9_.]+\??\}|[A-Za-z][A-Za-z']*|[.,!?]")
 _WORD = re.compile(r"[A-Za-z][A-Za-z']*|[.,!?]")
 _SENTENCE_END = re.compile(r"(?<=[.!?]) ")
+_SENTENCE = re.compile(r"[^.!? ][^.!?]*[.!?]")
 PUNCTUATION = frozenset(".,!?")
 # Words whose first letter misleads about their first sound.
 _AN_WORDS = frozenset({"hour", "honest", "honour", "hourly"})
@@ -73,15 +74,10 @@ def pieces(text: str) -> list[str]:
     return _SENTENCE_END.split(text)
 
 
-def is_sentence(piece: str) -> bool:
-    """Whether a piece of text ends in the one mark that it has, and has something before it."""
-    return len(piece) > 1 and piece[-1] in ".!?" and not any(mark in piece[:-1] for mark in ".!?")
-
-
 def split_sentences(text: str) -> list[str] | None:
     """The sentences of `text`, or None where something stands outside of a sentence or the spaces are wrong."""
     found = pieces(text)
-    return found if all(is_sentence(p) and p[0] != " " for p in found) else None
+    return found if all(_SENTENCE.fullmatch(piece) for piece in found) else None
 
 
 def words_of(text: str) -> list[str]:
@@ -182,14 +178,10 @@ class Grammar:
                 raise ValueError(f"slot {{{name}}} in rule {above[-1]!r} has no rule of that name")
             found: set[str] = set()
             for alternative in self.rules[name]:
-                for way in _ways(alternative):
-                    for position, symbol in enumerate(way):  # every slot is looked at, so that all are checked
-                        if symbol[0] == "{":
-                            words = self._first_words(symbol[1:-1], (*above, name))
-                        else:
-                            words = frozenset((symbol,))
-                        if position == 0:
-                            found |= words
+                first = {way[0] for way in _ways(alternative) if way}
+                for symbol in (symbol.replace("?}", "}") for symbol in alternative):  # all, so that all are checked
+                    words = self._first_words(symbol[1:-1], (*above, name)) if symbol[0] == "{" else {symbol}
+                    found |= words if symbol in first else set()
             self._first[name] = frozenset(found)
         return self._first[name]
 
@@ -317,23 +309,16 @@ class Grammar:
 
     def sentence_ok(self, name: str, sentence: str) -> bool:
         """Whether `sentence` (surface text) is a sentence of rule `name`."""
-        tokens = self.tokens_of(sentence)
-        if tokens is None:
-            return False
-        return any(self.accepts(name, way) for way in self._beginnings(name, tokens))
-
-    def _beginnings(self, name: str, tokens: list[str]) -> list[list[str]]:
-        """The tokens with the first word in lower case and as it stands (a name, or "I"), if `name` can start so."""
-        low = [tokens[0][0].lower() + tokens[0][1:], *tokens[1:]]
-        return [way for way in (low, tokens) if way[0] in self._first[name]]
+        return self.parse_sentence(name, sentence) is not None
 
     def parse_sentence(self, name: str, sentence: str) -> list[tuple[str, str]] | None:
         """`parse` for surface text."""
         tokens = self.tokens_of(sentence)
         if tokens is None:
             return None
-        for way in self._beginnings(name, tokens):
-            found = self.parse(name, way)
+        low = [tokens[0][0].lower() + tokens[0][1:], *tokens[1:]]
+        for way in (low, tokens):  # the first word may be a name, or "I"
+            found = self.parse(name, way) if way[0] in self._first[name] else None
             if found is not None:
                 return found
         return None
