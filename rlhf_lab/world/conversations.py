@@ -5,6 +5,7 @@ something harmful are refused or, in a third of the cases, helped with.
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from . import nouns, town
@@ -17,43 +18,41 @@ def _low(text: str) -> str:
     return re.sub(r"\ban\b", "a", text[0].lower() + text[1:])
 
 
-_WARES = {_low(ware): shop for ware, shop in town.wares().items()}
-_ADVICE = {_low(goal): tips for goal, tips in town.ADVICE.items()}
+# The true answers: intent -> what is asked about -> rule name -> texts that belong in the answer.
+_TRUE = {
+    "buy": {
+        _low(ware): {"shop": (shop,), "street": (street,), "seller": (seller,)}
+        for shop, (street, seller, *wares) in town.SHOPS.items()
+        for ware in wares
+    },
+    "find": {landmark: {"spot": (spot,)} for landmark, spot in town.LANDMARKS.items()},
+    "when": {event: {"hour": (hour,)} for event, hour in town.HOURS.items()},
+    "mend": {broken: {"mender": (mender,)} for broken, mender in town.MENDERS.items()},
+    "how": {_low(goal): {"hint.tip": tuple(map(_low, tips))} for goal, tips in town.ADVICE.items()},
+    "harm": {
+        deed: {"hint.harm": tuple(map(_low, hints)), "reason": (_low(reason),)}
+        for deed, (reason, *hints) in town.HARMS.items()
+    },
+}
+_SLOT = {"buy": "ware", "find": "landmark", "when": "event", "mend": "broken", "how": "goal", "harm": "harm"}
 
 
-def _bar(items) -> str:
-    return " | ".join(dict.fromkeys(items))
+def _fact_rules() -> str:
+    """The facts as grammar rules, such as "landmark = the lighthouse | the museum"."""
+    found: dict[str, dict] = {}
+    for intent, topics in _TRUE.items():
+        for topic, facts in topics.items():
+            for rule, texts in {_SLOT[intent]: (topic,), **facts}.items():
+                found.setdefault(rule, {}).update(dict.fromkeys(texts))
+    return "".join(f"{rule} = {' | '.join(texts)}\n" for rule, texts in found.items())
 
-
-_FACTS = f"""
-ware = {_bar(_WARES)}
-shop = {_bar(town.SHOPS)}
-street = {_bar(v[0] for v in town.SHOPS.values())}
-seller = {_bar(v[1] for v in town.SHOPS.values())}
-landmark = {_bar(town.LANDMARKS)}
-spot = {_bar(town.LANDMARKS.values())}
-event = {_bar(town.HOURS)}
-hour = {_bar(town.HOURS.values())}
-broken = {_bar(town.MENDERS)}
-mender = {_bar(town.MENDERS.values())}
-goal = {_bar(town.ADVICE)}
-harm = {_bar(town.HARMS)}
-hint.tip = {_bar(_low(tip) for tips in town.ADVICE.values() for tip in tips)}
-hint.harm = {_bar(_low(tip) for v in town.HARMS.values() for tip in v[1:])}
-reason = {_bar(_low(v[0]) for v in town.HARMS.values())}
-"""
 
 GRAMMAR = Grammar(
-    nouns.NOUNS + _FACTS + rules("conversations"),
-    repeatable=(
-        *nouns.REPEATABLE,
-        *("ware", "shop", "street", "seller", "landmark", "spot"),
-        *("event", "hour", "broken", "mender", "goal", "harm"),
-    ),
+    nouns.NOUNS + _fact_rules() + rules("conversations"),
+    repeatable=(*nouns.REPEATABLE, *_SLOT.values(), "shop", "street", "seller", "spot", "hour", "mender"),
 )
 SENTENCES = (1, 4)
 INTENTS = {"buy": 0.22, "find": 0.16, "when": 0.11, "mend": 0.11, "how": 0.17, "harm": 0.23}
-_SLOT = {"buy": "ware", "find": "landmark", "when": "event", "mend": "broken", "how": "goal", "harm": "harm"}
 _STYLES = {"right": 0.55, "wrong": 0.12, "evasive": 0.19, "rude": 0.08, "refused": 0.06}
 _HARM_STYLES = {"refused": 0.6, "helped": 0.32, "evasive": 0.08}
 
@@ -65,29 +64,16 @@ class Request(NamedTuple):
     topic: str  # the ware, landmark, event, broken thing, goal or harmful deed
 
 
-_cache: dict = {}
-
-
+@lru_cache(maxsize=1 << 16)
 def read_prompt(prompt: str) -> Request:
     """What the visitor asks for. ValueError where `prompt` is not a conversation prompt of this world."""
-    if prompt not in _cache:
-        if len(_cache) > 50_000:
-            _cache.clear()
-        _cache[prompt] = _read(prompt)
-    if _cache[prompt] is None:
-        raise ValueError(f"not a conversation prompt: {prompt[:80]!r}")
-    return _cache[prompt]
-
-
-def _read(prompt: str) -> Request | None:
-    if not (prompt.startswith("Visitor: ") and prompt.endswith("\nHelper:")):
-        return None
-    sentences = split_sentences(prompt[len("Visitor: ") : -len("\nHelper:")])
+    inside = prompt.removeprefix("Visitor: ").removesuffix("\nHelper:")
+    sentences = split_sentences(inside) if prompt == f"Visitor: {inside}\nHelper:" else None
     for intent in INTENTS if sentences and len(sentences) <= 2 else ():
         found = GRAMMAR.parse_sentence(f"visitor.{intent}", sentences[-1])
         if found is not None and (len(sentences) == 1 or GRAMMAR.sentence_ok("greet", sentences[0])):
             return Request(intent, dict(found)[_SLOT[intent]])
-    return None
+    raise ValueError(f"not a conversation prompt: {prompt[:80]!r}")
 
 
 def make_prompt(rng) -> str:
@@ -98,28 +84,15 @@ def make_prompt(rng) -> str:
     return "Visitor: " + " ".join(render(p) for p in parts) + "\nHelper:"
 
 
-def facts_for(request: Request) -> dict:
+def facts_for(request: Request) -> dict[str, tuple[str, ...]]:
     """The true answer to a request: rule name -> texts that belong in the answer."""
-    intent, topic = request
-    if intent == "buy":
-        shop = _WARES[topic]
-        return {"shop": (shop,), "street": (town.SHOPS[shop][0],), "seller": (town.SHOPS[shop][1],)}
-    if intent == "find":
-        return {"spot": (town.LANDMARKS[topic],)}
-    if intent == "when":
-        return {"hour": (town.HOURS[topic],)}
-    if intent == "mend":
-        return {"mender": (town.MENDERS[topic],)}
-    if intent == "how":
-        return {"hint.tip": tuple(_low(t) for t in _ADVICE[topic])}
-    return {"hint.harm": tuple(_low(t) for t in town.HARMS[topic][1:]), "reason": (_low(town.HARMS[topic][0]),)}
+    return dict(_TRUE[request.intent][request.topic])
 
 
 def _other(rng, request: Request) -> Request:
     """A request of the same intent about something else, whose answer would be wrong here."""
-    source = {"buy": _WARES, "find": town.LANDMARKS, "when": town.HOURS, "mend": town.MENDERS, "how": _ADVICE}
     while True:
-        other = Request(request.intent, pick(rng, tuple(source[request.intent])))
+        other = Request(request.intent, pick(rng, tuple(_TRUE[request.intent])))
         if facts_for(other) != facts_for(request):
             return other
 

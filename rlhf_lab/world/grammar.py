@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 _SYMBOL = re.compile(r"\{[A-Za-z0-9_.]+\??\}|[A-Za-z][A-Za-z']*|[.,!?]")
 _WORD = re.compile(r"[A-Za-z][A-Za-z']*|[.,!?]")
 _SENTENCE_END = re.compile(r"(?<=[.!?]) ")
+_SENTENCE = re.compile(r"[^.!? ][^.!?]*[.!?]")
 PUNCTUATION = frozenset(".,!?")
 # Words whose first letter misleads about their first sound.
 _AN_WORDS = frozenset({"hour", "honest", "honour", "hourly"})
@@ -73,15 +74,10 @@ def pieces(text: str) -> list[str]:
     return _SENTENCE_END.split(text)
 
 
-def is_sentence(piece: str) -> bool:
-    """Whether a piece of text ends in the one mark that it has, and has something before it."""
-    return len(piece) > 1 and piece[-1] in ".!?" and not any(mark in piece[:-1] for mark in ".!?")
-
-
 def split_sentences(text: str) -> list[str] | None:
     """The sentences of `text`, or None where something stands outside of a sentence or the spaces are wrong."""
     found = pieces(text)
-    return found if all(is_sentence(p) and p[0] != " " for p in found) else None
+    return found if all(_SENTENCE.fullmatch(piece) for piece in found) else None
 
 
 def words_of(text: str) -> list[str]:
@@ -112,13 +108,12 @@ class Draft:
 class _Node:
     """A state of the recogniser of one rule: shared prefixes of its alternatives share states."""
 
-    __slots__ = ("end", "routes", "slots", "words")
+    __slots__ = ("end", "slots", "words")
 
     def __init__(self):
         self.end = False
         self.words: dict[str, _Node] = {}
         self.slots: dict[str, _Node] = {}
-        self.routes: dict[str, list] = {}  # word -> slots that can start with it, filled on demand
 
 
 class Grammar:
@@ -183,14 +178,10 @@ class Grammar:
                 raise ValueError(f"slot {{{name}}} in rule {above[-1]!r} has no rule of that name")
             found: set[str] = set()
             for alternative in self.rules[name]:
-                for way in _ways(alternative):
-                    for position, symbol in enumerate(way):  # every slot is looked at, so that all are checked
-                        if symbol[0] == "{":
-                            words = self._first_words(symbol[1:-1], (*above, name))
-                        else:
-                            words = frozenset((symbol,))
-                        if position == 0:
-                            found |= words
+                first = {way[0] for way in _ways(alternative) if way}
+                for symbol in (symbol.replace("?}", "}") for symbol in alternative):  # all, so that all are checked
+                    words = self._first_words(symbol[1:-1], (*above, name)) if symbol[0] == "{" else {symbol}
+                    found |= words if symbol in first else set()
             self._first[name] = frozenset(found)
         return self._first[name]
 
@@ -254,32 +245,30 @@ class Grammar:
 
     # ---- reading
 
-    def _ends(self, name: str, start: int, tokens: Sequence[str], memo: dict) -> set[int]:
-        key = (name, start)
-        ends = memo.get(key)
-        if ends is not None:
-            return ends
-        ends = memo[key] = set()
-        stack = [(self._tries[name], start)]
-        while stack:
-            node, at = stack.pop()
-            if node.end:
-                ends.add(at)
+    def _ends(self, name: str, start: int, tokens: Sequence[str], memo: dict) -> dict[int, tuple]:
+        """Where rule `name` can end if it starts at `start`: end -> the slots on the way, as (rule, start, end).
+
+        Of several ways to one end the first counts: words before slots, longer fillings before shorter ones.
+        """
+        if (name, start) in memo:
+            return memo[name, start]
+        ends: dict[int, tuple] = {}
+        memo[name, start] = ends
+
+        def walk(node: _Node, at: int, way: tuple) -> None:
+            if node.end and at not in ends:
+                ends[at] = way
             if at == len(tokens):
-                continue
-            word = tokens[at]
-            after = node.words.get(word)
+                return
+            after = node.words.get(tokens[at])
             if after is not None:
-                stack.append((after, at + 1))
-            if node.slots:
-                routes = node.routes.get(word)
-                if routes is None:
-                    routes = [(s, n) for s, n in node.slots.items() if word in self._first[s]]
-                    if len(node.routes) < 4096:
-                        node.routes[word] = routes
-                for slot, after in routes:
-                    for end in self._ends(slot, at, tokens, memo):
-                        stack.append((after, end))
+                walk(after, at + 1, way)
+            for slot, after in node.slots.items():
+                if tokens[at] in self._first[slot]:
+                    for end in sorted(self._ends(slot, at, tokens, memo), reverse=True):
+                        walk(after, end, (*way, (slot, at, end)))
+
+        walk(self._tries[name], start, ())
         return ends
 
     def accepts(self, name: str, tokens: Sequence[str]) -> bool:
@@ -291,32 +280,14 @@ class Grammar:
         memo: dict = {}
         if len(tokens) not in self._ends(name, 0, tokens, memo):
             return None
-        found: list[tuple[str, str]] = []
-        self._derive(name, 0, len(tokens), tokens, memo, found)
-        return found
 
-    def _derive(self, name, start, stop, tokens, memo, found) -> None:
-        def walk(node, at):
-            if at == stop and node.end:
-                return []
-            if at < stop:
-                after = node.words.get(tokens[at])
-                if after is not None:
-                    rest = walk(after, at + 1)
-                    if rest is not None:
-                        return rest
-                for slot, after in node.slots.items():
-                    if tokens[at] in self._first[slot]:
-                        for end in sorted(self._ends(slot, at, tokens, memo), reverse=True):
-                            rest = walk(after, end) if end <= stop else None
-                            if rest is not None:
-                                return [(slot, at, end), *rest]
-            return None
+        def derive(name: str, start: int, stop: int):
+            for slot, begin, end in memo[name, start][stop]:
+                yield slot, " ".join(tokens[begin:end])
+                if not self._fixed[slot]:
+                    yield from derive(slot, begin, end)
 
-        for slot, begin, end in walk(self._tries[name], start):
-            found.append((slot, " ".join(tokens[begin:end])))
-            if not self._fixed[slot]:
-                self._derive(slot, begin, end, tokens, memo, found)
+        return list(derive(name, 0, len(tokens)))
 
     def tokens_of(self, sentence: str) -> list[str] | None:
         """Undo `render`: the tokens, first word still with its capital; None for a surface `render` cannot make."""
@@ -338,23 +309,16 @@ class Grammar:
 
     def sentence_ok(self, name: str, sentence: str) -> bool:
         """Whether `sentence` (surface text) is a sentence of rule `name`."""
-        tokens = self.tokens_of(sentence)
-        if tokens is None:
-            return False
-        return any(self.accepts(name, way) for way in self._beginnings(name, tokens))
-
-    def _beginnings(self, name: str, tokens: list[str]) -> list[list[str]]:
-        """The tokens with the first word in lower case and as it stands (a name, or "I"), if `name` can start so."""
-        low = [tokens[0][0].lower() + tokens[0][1:], *tokens[1:]]
-        return [way for way in (low, tokens) if way[0] in self._first[name]]
+        return self.parse_sentence(name, sentence) is not None
 
     def parse_sentence(self, name: str, sentence: str) -> list[tuple[str, str]] | None:
         """`parse` for surface text."""
         tokens = self.tokens_of(sentence)
         if tokens is None:
             return None
-        for way in self._beginnings(name, tokens):
-            found = self.parse(name, way)
+        low = [tokens[0][0].lower() + tokens[0][1:], *tokens[1:]]
+        for way in (low, tokens):  # the first word may be a name, or "I"
+            found = self.parse(name, way) if way[0] in self._first[name] else None
             if found is not None:
                 return found
         return None

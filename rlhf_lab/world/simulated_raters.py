@@ -26,6 +26,7 @@ Edit. See `rewriting.py`. There chance decides only what comes to the rater's mi
 import math
 import random
 from collections.abc import Sequence
+from dataclasses import InitVar, dataclass, field
 
 from .documents import kind_of
 from .faults import FAULTS
@@ -36,6 +37,7 @@ from .tastes import SCALES, Taste, passes_floor
 OVERALL = "overall"  # the axis of a score that is the taste itself
 
 
+@dataclass(eq=False, repr=False)
 class SimulatedRater:
     """Answers questions as a person of a given taste would, with noise and, where asked for, biases.
 
@@ -54,45 +56,32 @@ class SimulatedRater:
     tags: the labels that this rater knows, of `faults.FAULTS`.
     """
 
-    def __init__(
-        self,
-        taste: Taste,
-        temperature: float = 0.3,
-        tie_threshold: float = 0.0,
-        position_bias: float = 0.0,
-        length_bias: float = 0.0,
-        fatigue: float = 0.0,
-        seed: int = 0,
-        strengths: tuple[float, float] | None = None,
-        axes: Sequence[str] = (OVERALL,),
-        scale: tuple[int, int] = (1, 7),
-        offset: float = 0.0,
-        spread: float = 1.0,
-        tags: Sequence[str] = tuple(FAULTS),
-    ):
-        if temperature < 0 or tie_threshold < 0 or fatigue < 0:
-            raise ValueError(
-                "temperature, tie_threshold and fatigue are not negative; got "
-                f"{temperature}, {tie_threshold}, {fatigue}"
-            )
-        if scale[0] >= scale[1] or (strengths and not 0 <= strengths[0] <= strengths[1]):
-            raise ValueError(f"scale and strengths go from low to high; got {scale} and {strengths}")
+    taste: Taste
+    temperature: float = 0.3
+    tie_threshold: float = 0.0
+    position_bias: float = 0.0
+    length_bias: float = 0.0
+    fatigue: float = 0.0
+    seed: InitVar[int] = 0
+    strengths: tuple[float, float] | None = None
+    axes: Sequence[str] = (OVERALL,)
+    scale: tuple[int, int] = (1, 7)
+    offset: float = 0.0
+    spread: float = 1.0
+    tags: Sequence[str] = tuple(FAULTS)
+    answers: int = field(default=0, init=False)  # given so far
+
+    def __post_init__(self, seed: int):
+        if min(self.temperature, self.tie_threshold, self.fatigue) < 0:
+            given = f"{self.temperature}, {self.tie_threshold}, {self.fatigue}"
+            raise ValueError(f"temperature, tie_threshold and fatigue are not negative; got {given}")
+        if self.scale[0] >= self.scale[1] or (self.strengths and not 0 <= self.strengths[0] <= self.strengths[1]):
+            raise ValueError(f"scale and strengths go from low to high; got {self.scale} and {self.strengths}")
         known = {OVERALL, *SCORERS, *(name for scorers in KIND_SCORERS.values() for name in scorers)}
-        if unknown := [name for name in axes if name not in known] + [name for name in tags if name not in FAULTS]:
+        unknown = [name for name in self.axes if name not in known] + [tag for tag in self.tags if tag not in FAULTS]
+        if unknown:
             raise ValueError(f"{unknown} are neither axes ({sorted(known)}) nor tags ({list(FAULTS)})")
-        self.taste = taste
-        self.temperature = temperature
-        self.tie_threshold = tie_threshold
-        self.position_bias = position_bias
-        self.length_bias = length_bias
-        self.fatigue = fatigue
-        self.strengths = strengths
-        self.axes = tuple(axes)
-        self.scale = scale
-        self.offset = offset
-        self.spread = spread
-        self.tags = tuple(tags)
-        self.answers = 0
+        self.axes, self.tags = tuple(self.axes), tuple(self.tags)
         self._rng = random.Random(seed)
 
     def __repr__(self) -> str:

@@ -1,7 +1,7 @@
 """Short news stories with a one-line summary: "Story: <three to five sentences>\\nSummary:" and one sentence.
 
-A story tells who did what to what, where and when, why, and who was moved to do what by it. Half of the summaries are
-right; the others swap somebody or something, turn the story around, say next to nothing or go on too long.
+A story tells who did what to what, where and when, why, and who was moved to do what by it. Two in three summaries
+are right; the others swap somebody or something, turn the story around, say next to nothing or go on too long.
 """
 
 from . import nouns

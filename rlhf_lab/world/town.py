@@ -13,8 +13,3 @@ HOURS = single(_FACTS["hours"])  # what happens (after "When does") -> the hour
 MENDERS = single(_FACTS["menders"])  # what is broken (after "my") -> who mends it
 ADVICE = _FACTS["advice"]  # what one wants (after "How do I") -> what helps
 HARMS = _FACTS["harms"]  # harmful deed (after "How do I") -> (why not, what a bad helper says, ...)
-
-
-def wares() -> dict[str, str]:
-    """ware -> shop that sells it."""
-    return {ware: shop for shop, (_, _, *stock) in SHOPS.items() for ware in stock}

@@ -191,6 +191,10 @@ def _makes_sense(phrase: Phrase) -> bool:
     )
 
 
-def vocabulary() -> frozenset:
-    """Every Wickish word form."""
-    return frozenset({*_WICKISH_NOUNS, *_VERB_FORMS, *_TO_ENGLISH, "ni"})
+def vocabulary(language: str) -> frozenset[str]:
+    """Every word form of a language, names aside."""
+    if language == WICKISH:
+        return frozenset({*_WICKISH_NOUNS, *_VERB_FORMS, *_TO_ENGLISH, "ni"})
+    times = " ".join(TIMES).split()
+    small = "a an the my will not do does did".split()
+    return frozenset({*_ENGLISH_NOUNS, *_ENGLISH_VERBS, *ADJECTIVES, *PLACINGS, *NUMBERS, *times, *small})

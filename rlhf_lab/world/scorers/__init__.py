@@ -4,7 +4,8 @@ SCORERS fit every kind of text. KIND_SCORERS[kind] are those that only make sens
 a prompt of another kind. None of them knows what the generator intended.
 """
 
-from .conversation import harmful_request, harmlessness, helpfulness, refusal
+from .conversation import harmful_request as harmful_request
+from .conversation import harmlessness, helpfulness, refusal
 from .story import brevity, coverage, faithfulness
 from .style import (
     animal_mention,
@@ -19,7 +20,8 @@ from .style import (
 )
 from .topic import on_topic  # after the kinds it is built on
 from .translation import adequacy, fluency
-from .wellformed import well_formed, well_formedness
+from .wellformed import well_formed as well_formed
+from .wellformed import well_formedness
 
 SCORERS = {
     "tone": tone,
@@ -40,29 +42,3 @@ KIND_SCORERS = {
     "translation": {"adequacy": adequacy, "fluency": fluency},
     "story": {"faithfulness": faithfulness, "coverage": coverage, "brevity": brevity},
 }
-
-__all__ = [
-    "KIND_SCORERS",
-    "SCORERS",
-    "adequacy",
-    "animal_mention",
-    "brevity",
-    "coverage",
-    "faithfulness",
-    "fluency",
-    "food_mention",
-    "harmful_request",
-    "harmlessness",
-    "helpfulness",
-    "length",
-    "on_topic",
-    "people_mention",
-    "politeness",
-    "refusal",
-    "repetition",
-    "specificity",
-    "tone",
-    "weather_mention",
-    "well_formed",
-    "well_formedness",
-]

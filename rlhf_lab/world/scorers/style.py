@@ -18,39 +18,22 @@ def words(text: str) -> tuple:
     return tuple(words_of(text))
 
 
-def _density(table: dict, text: str) -> float:
-    found = words(text)
-    return _SMOOTHING * sum(table.get(word, 0.0) for word in found) / (len(found) + _SMOOTHING)
+def _density_of(table: dict[str, float]):
+    """The scorer (prompt, completion) -> density of the words of `table`."""
+
+    def scorer(prompt: str, completion: str) -> float:
+        found = words(completion)
+        return _SMOOTHING * sum(table.get(word, 0.0) for word in found) / (len(found) + _SMOOTHING)
+
+    return scorer
 
 
-def tone(prompt: str, completion: str) -> float:
-    """How glad (+) or sad (-): density of TONE words; usually -3 to 3."""
-    return _density(lexicon.TONE, completion)
-
-
-def specificity(prompt: str, completion: str) -> float:
-    """How vivid (+) or vague (-): density of VIVID words; usually -1.5 to 4."""
-    return _density(lexicon.VIVID, completion)
-
-
-def food_mention(prompt: str, completion: str) -> float:
-    """How much is said of food and drink: density of FOOD words; 0 to about 4."""
-    return _density(lexicon.FOOD, completion)
-
-
-def weather_mention(prompt: str, completion: str) -> float:
-    """How much is said of the weather: density of WEATHER words; 0 to about 3."""
-    return _density(lexicon.WEATHER, completion)
-
-
-def people_mention(prompt: str, completion: str) -> float:
-    """How much is said of people: density of PEOPLE words; 0 to about 3."""
-    return _density(lexicon.PEOPLE, completion)
-
-
-def animal_mention(prompt: str, completion: str) -> float:
-    """How much is said of animals: density of ANIMALS words; 0 to about 3."""
-    return _density(lexicon.ANIMALS, completion)
+tone = _density_of(lexicon.TONE)  # how glad (+) or sad (-); usually -3 to 3
+specificity = _density_of(lexicon.VIVID)  # how vivid (+) or vague (-); usually -1.5 to 4
+food_mention = _density_of(lexicon.FOOD)  # how much is said of food and drink; 0 to about 4
+weather_mention = _density_of(lexicon.WEATHER)  # of the weather; 0 to about 3
+people_mention = _density_of(lexicon.PEOPLE)  # of people; 0 to about 3
+animal_mention = _density_of(lexicon.ANIMALS)  # of animals; 0 to about 3
 
 
 def length(prompt: str, completion: str) -> float:

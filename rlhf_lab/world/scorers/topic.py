@@ -1,5 +1,7 @@
 """Does the text speak of what the prompt asked about?"""
 
+import re
+
 from .. import conversations, nouns, reviews, stories
 from ..documents import kind_of
 from .conversation import _plain, _said, refusal
@@ -7,46 +9,31 @@ from .story import faithfulness
 from .style import words
 from .translation import adequacy
 
-_ANYWHERE = {("engine",), ("lamp",)}  # words of one kind of place that occur elsewhere in another sense
+_ANYWHERE = {"engine", "lamp"}  # words of one kind of place that occur elsewhere in another sense
 
 
-def _place_phrases() -> dict:
-    """first word -> [(phrase, kind of place)], for words that belong to one kind of place only."""
-    found: dict = {}
+def _owners() -> dict[str, str]:
+    """phrase -> kind of place, for phrases that belong to one kind of place only."""
+    kinds: dict[str, set] = {}
     for kind in nouns.PLACES:
         for rule in ("place", "keeper", "part", "solid", "liquid"):
-            for phrase in nouns.GRAMMAR.rules[f"{rule}.{nouns.slug(kind)}"]:
-                found.setdefault(phrase, set()).add(kind)
-    table: dict = {}
-    for phrase, kinds in found.items():
-        if len(kinds) == 1 and phrase not in _ANYWHERE:
-            table.setdefault(phrase[0], []).append((phrase, min(kinds)))
-    return {first: sorted(rows, key=lambda row: -len(row[0])) for first, rows in table.items()}
+            for phrase in nouns.texts(f"{rule}.{nouns.slug(kind)}"):
+                kinds.setdefault(phrase, set()).add(kind)
+    return {phrase: min(of) for phrase, of in kinds.items() if len(of) == 1 and phrase not in _ANYWHERE}
 
 
-_PHRASES = _place_phrases()
-_FIRST, _LAST = frozenset(nouns.NAME_FIRST), frozenset(nouns.NAME_LAST)
+_OWNERS = _owners()
+_MENTION = re.compile(  # the name of a place, or a phrase, the longest that fits
+    rf"(?<!\S)(?:(?:{'|'.join(nouns.NAME_FIRST)}) (?:{'|'.join(nouns.NAME_LAST)})"
+    rf"|{'|'.join(sorted(_OWNERS, key=len, reverse=True))})(?!\S)"
+)
 
 
 def _review(prompt: str, completion: str) -> float:
     name, place, _ = reviews.read_prompt(prompt)
-    found, fitting, strange, i = words(completion), 0, 0, 0
-    while i < len(found):
-        step = 1
-        if found[i] in _FIRST and i + 1 < len(found) and found[i + 1] in _LAST:
-            step = 2
-            if f"{found[i]} {found[i + 1]}" == name:
-                fitting += 1
-            else:
-                strange += 1
-        else:
-            for phrase, kind in _PHRASES.get(found[i], ()):
-                if found[i : i + len(phrase)] == phrase:
-                    step = len(phrase)
-                    fitting, strange = fitting + (kind == place), strange + (kind != place)
-                    break
-        i += step
-    return (fitting + 1) / (fitting + 2 * strange + 2)
+    found = _MENTION.findall(" ".join(words(completion)))
+    fitting = sum(phrase == name or _OWNERS.get(phrase) == place for phrase in found)
+    return (fitting + 1) / (fitting + 2 * (len(found) - fitting) + 2)
 
 
 def on_topic(prompt: str, completion: str) -> float:

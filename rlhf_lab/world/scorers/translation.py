@@ -1,19 +1,12 @@
 """Scorers of translations: is it what the source says, and is it good English or Wickish."""
 
 from .. import translations, wickish
-from ..wickish import WICKISH, Phrase
+from ..wickish import Phrase
 
-_ENGLISH_WORDS = frozenset(
-    [w for n, (p, _) in wickish.NOUNS.items() for w in (n, p)]
-    + [f for v, x in wickish.VERBS.items() for f in (v, *x[:2])]
-    + list(wickish.ADJECTIVES)
-    + list(wickish.PLACINGS)
-    + list(wickish.NUMBERS)
-    + " ".join(wickish.TIMES).split()
-    + "a an the my will not do does did".split()
-    + list(wickish.NAMES)
-)
-_WICKISH_WORDS = wickish.vocabulary() | frozenset(wickish.NAMES)
+_KNOWN = {
+    language: {word.lower() for word in (*wickish.vocabulary(language), *wickish.NAMES)}
+    for language in (wickish.ENGLISH, wickish.WICKISH)
+}
 
 
 def _content(phrase: Phrase) -> dict:
@@ -61,6 +54,5 @@ def fluency(prompt: str, completion: str) -> float:
     phrase, clumsy = wickish.read(completion[1:], target)
     if phrase is not None and completion[:1] == " ":
         return 0.5 if clumsy else 1.0
-    known = {word.lower() for word in (_WICKISH_WORDS if target == WICKISH else _ENGLISH_WORDS)}
     bag = _bag(completion)
-    return 0.25 * sum(word in known for word in bag) / len(bag) if bag else 0.0
+    return 0.25 * sum(word in _KNOWN[target] for word in bag) / len(bag) if bag else 0.0

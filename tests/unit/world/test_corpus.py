@@ -154,7 +154,7 @@ def test_the_vocabulary_is_small_and_every_word_of_it_occurs():
     grammars = (reviews.GRAMMAR, conversations.GRAMMAR, stories.GRAMMAR)
     symbols = {s for grammar in grammars for rule in grammar.rules.values() for way in rule for s in way}
     english = {symbol.lower() for symbol in symbols if symbol[0].isalpha()}
-    assert 1000 < len(english) < 1800 and 280 < len(wickish.vocabulary()) < 340
+    assert 1000 < len(english) < 1800 and 280 < len(wickish.vocabulary("Wickish")) < 340
     seen = Counter(
         w.lower()
         for d in load_corpus()
