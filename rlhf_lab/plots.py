@@ -61,7 +61,7 @@ class LiveChart:
 
     metrics: axis title -> metric name, or several names. Redraws at most every `seconds`, so that drawing
     costs the training little. Where a record has a "feed" (heading -> texts, from the loop's `evaluate`), the
-    newest one stands below the figure. `finish` draws the last state; the loops need not know about it, so use
+    newest one is shown below the figure. `finish` draws the last state; the loops need not know about it, so use
     the chart as a context manager: `with LiveChart(...) as chart: train(..., callback=chart)`. An interrupt
     leaves the figure with everything up to then.
     """
@@ -200,7 +200,7 @@ def show_tokens(tokens: Sequence[str], marked: Sequence[bool] | None = None, cap
     """Show where a text is cut into tokens, one box each; marked ones are shaded and underlined.
 
     A space at the start of a token is drawn as a middle dot, a line break as a bent arrow. As plain text the
-    tokens stand between bars, the marked ones in brackets. Raises ValueError unless there is one mark a token.
+    tokens are put between bars, the marked ones in brackets. Raises ValueError unless there is one mark a token.
     """
     marked = [False] * len(tokens) if marked is None else list(marked)
     drawn = [token.replace(" ", "·").replace("\n", "↵") for token in tokens]
@@ -217,7 +217,7 @@ def show_token_values(tokens: Sequence[str], values: Mapping[str, Sequence[float
     """Heat maps of numbers that belong to tokens: a row of boxes for each name, the number above each token.
 
     Blue is above zero and orange below, the stronger the farther from zero, on a scale of each row's own; the number
-    stands there for those who cannot tell the colours. Raises ValueError unless there is one number a token.
+    is shown for those who cannot tell the colours. Raises ValueError unless there is one number a token.
     """
     rows = {name: [float(value) for value in row] for name, row in values.items()}
     drawn = [token.replace(" ", "·").replace("\n", "↵") for token in tokens]

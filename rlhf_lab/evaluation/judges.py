@@ -74,7 +74,7 @@ class RubricJudge:
         return sum(self.points(prompt, text).values())
 
     def compare(self, prompt: str, left: str, right: str) -> str:
-        """ "left", "right", "tie" or "both_bad". The same whichever stands on the left."""
+        """ "left", "right", "tie" or "both_bad". The same whichever text is on the left."""
         return _verdict(self.total(prompt, left), self.total(prompt, right), self.tie_below, self.bad_below)
 
     def rank(self, prompt: str, texts: Sequence[str]) -> list[list[int]]:
@@ -102,7 +102,7 @@ class PromptedJudge:
     choices: the two replies whose log-probabilities are compared, space included where the tokenizer puts one.
     tie_below: a preference of less than this, in nats, is a tie.
 
-    Models prefer a letter or a side whatever stands there. So each question is asked in both orders, and what is
+    Models prefer a letter or a side whatever the texts are. So each question is asked in both orders, and what is
     counted is half the difference of the two: in that, every such preference cancels.
     """
 
@@ -152,7 +152,7 @@ class PromptedJudge:
         return _verdict(self.preference(prompt, left, right), 0.0, self.tie_below)
 
     def report(self) -> str:
-        """How much of what the model said so far was a preference for the first letter, whatever stood there."""
+        """How much of what the model said so far was a preference for the first letter, whatever the texts were."""
         if not self._leanings:
             return "Nothing has been asked yet."
         lean = sum(self._leanings) / len(self._leanings)

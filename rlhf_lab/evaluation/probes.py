@@ -32,7 +32,7 @@ from rlhf_lab.world.tastes import SCALES
 
 IDEAS = 10  # completions of the same prompt that an edit may take sentences from
 TRIES = 6  # words that are tried in one place, until one fits the grammar
-# Rules of the grammar whose words stand in the same places: good, bad. See `world/nouns.py`.
+# Rules of the grammar whose words fit in the same places: good, bad. See `data/world/words.txt`.
 OPPOSITES = [
     (f"{kind}g{style}", f"{kind}b{style}") for style in "gv" for kind in "fleap" if (kind, style) != ("l", "g")
 ] + [("wgg", "wbg")]
@@ -154,7 +154,7 @@ def _animals(prompt: str, text: str, rng: random.Random) -> Iterator[tuple[str, 
 
 
 def _ideas(prompt: str, rng: random.Random, completions: int = IDEAS) -> list[str]:
-    """Sentences that could stand in a completion of the prompt."""
+    """Sentences that could be in a completion of the prompt."""
     ideas = [split_sentences(generate_completion(prompt, rng)[1:]) or () for _ in range(completions)]
     return list(dict.fromkeys(sentence for idea in ideas for sentence in idea))
 

@@ -9,7 +9,7 @@ of which that is (Settles 2009 has a survey; Houlsby et al. 2011 for preferences
     d_optimal       its answer would shrink the uncertainty about the weight most: p (1 - p) x' S x is largest, with
                     x the difference of features and S the covariance; det S falls by 1 + that (Fedorov 1972)
 
-Everything stands on frozen features (`reward_head.fit_pairs`), so that a curve over seeds takes seconds.
+Everything works on frozen features (`reward_head.fit_pairs`), so that a curve over seeds takes seconds.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def disagreement(fit: PairFit, pool: Tensor, labelled: Tensor, count: int, gener
 
 
 def d_optimal(fit: PairFit, pool: Tensor, labelled: Tensor, count: int, generator: torch.Generator) -> list[int]:
-    """Rows whose answers together would shrink the uncertainty most: one after the other, each as if it were known."""
+    """Rows whose answers together would shrink the uncertainty most, one by one; a chosen one counts as known."""
     p = torch.sigmoid(pool @ fit.weight)
     x = pool * (p * (1 - p)).sqrt()[:, None]  # (P, F)
     spread = x @ fit.covariance  # (P, F)

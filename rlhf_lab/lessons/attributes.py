@@ -29,7 +29,7 @@ SHRINK = 10.0  # tokens; see text_features
 def text_features(rollout: Rollout, vocabulary: int) -> Tensor:
     """What each completion is made of: (B, vocabulary + 2) float64.
 
-    How often each token stands in its n tokens, divided by n + SHRINK (a plain share, SHRINK = 0, would take one
+    How often each token occurs in its n tokens, divided by n + SHRINK (a plain share, SHRINK = 0, would take one
     glad word for as much gladness as a page of them); the logarithm of n; and n / (n + SHRINK).
     """
     n = rollout.lengths.double()[:, None]  # (B, 1)
@@ -84,7 +84,7 @@ class AttributeReader:
 
 
 def repeated_share(rollout: Rollout, n: int = 5) -> Tensor:
-    """Share of a completion's runs of n tokens that stood in it before, (B,); 0 where nothing is said twice."""
+    """Share of a completion's runs of n tokens that occurred in it before, (B,); 0 where nothing is said twice."""
     shares = []
     for row, length in zip(rollout.completion_ids.tolist(), rollout.lengths.tolist(), strict=True):
         runs = [tuple(row[i : i + n]) for i in range(length - n + 1)]
@@ -138,7 +138,7 @@ class AttributeReward:
 
 def _ridge(x: Tensor, y: Tensor, strength: float) -> Tensor:
     """Weights (F, K) that minimise |y - x w|^2 / B + strength |w|^2. Features that are always 0 get weight 0."""
-    used = x.abs().amax(0) > 0  # most of a vocabulary never stands in reviews: leaving it out is five times faster
+    used = x.abs().amax(0) > 0  # most of a vocabulary never occurs in reviews: leaving it out is five times faster
     x_used = x[:, used]
     gram = x_used.T @ x_used / len(x) + strength * torch.eye(x_used.shape[1], dtype=x.dtype, device=x.device)
     weight = torch.zeros(x.shape[1], y.shape[1], dtype=x.dtype, device=x.device)

@@ -63,7 +63,7 @@ class TabularModel:
         return scale * torch.randn(self.beginnings, self.vocabulary, generator=generator, dtype=torch.float64)
 
     def log_probs(self, table: Tensor) -> Tensor:
-        """(N, T): of each token of each completion, given what stands before it."""
+        """(N, T): of each token of each completion, given what comes before it."""
         return table.log_softmax(-1)[self.rows].gather(2, self.completions[..., None]).squeeze(2)
 
     def table_of(self, log_probs: Tensor) -> Tensor:

@@ -54,7 +54,7 @@ class RewardModel(nn.Module):
     def features(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Hidden states (B, d) of the last real tokens of ids (B, L); mask (B, L) is true on real tokens.
 
-        The padding may be on either side, but each row's real tokens must stand together; ValueError where they do
+        The padding may be on either side, but each row's real tokens must be neighbours; ValueError where they do
         not, or where a row has none. A row is read alone: neither padding nor the other rows have an influence.
         """
         mask = mask.bool()
@@ -62,7 +62,7 @@ class RewardModel(nn.Module):
         if not bool((lengths > 0).all()):
             raise ValueError("A text without any token cannot be scored: a row of the mask is all false.")
         if bool(((mask[:, 1:] & ~mask[:, :-1]).sum(1) + mask[:, 0] > 1).any()):
-            raise ValueError("A row of the mask has a gap between real tokens. Padding may stand on the sides only.")
+            raise ValueError("A row of the mask has a gap between real tokens. Padding may be on the sides only.")
         hidden = hidden_states(self.trunk, _shift_to_the_left(ids, mask))  # (B, L, d)
         return hidden[torch.arange(len(ids), device=ids.device), lengths - 1]
 
@@ -76,7 +76,7 @@ class RewardModel(nn.Module):
     def score_rollout(self, rollout, micro_batch_tokens: int = 2048) -> Tensor:
         """Rewards (B,) or (B, K) of a rollout, without gradients: what `train_policy` takes for a reward.
 
-        A completion that was cut short is scored as it stands, without an end token.
+        A completion that was cut short is scored as it is, without an end token.
         """
         ids, _, lengths = rollout.sequences()
         return self._in_pieces(self, ids, lengths, micro_batch_tokens)

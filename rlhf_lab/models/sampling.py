@@ -299,7 +299,7 @@ def sample(
 
 
 def _distinct(rows: list[list[int]]) -> tuple[list[int], list[int]]:
-    """Where each different row stands first, and for every row the number of the one that it equals."""
+    """Where each different row comes first, and for every row the number of the one that it equals."""
     number, first, which = {}, [], []
     for place, row in enumerate(map(tuple, rows)):
         if row not in number:

@@ -4,7 +4,7 @@ A document is a prompt and a completion. The prompt never ends in a space and th
 one, so that the two can be tokenised apart and put together without a difference. A completion ends with
 the tokenizer's end token (EOS), unless it was cut short.
 
-Padding goes on the *left* of prompts that are about to be continued, so that all next tokens stand in one
+Padding goes on the *left* of prompts that are about to be continued, so that all next tokens are in one
 column, and on the *right* of complete sequences, where a causal model never looks at it.
 """
 

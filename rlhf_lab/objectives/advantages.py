@@ -67,7 +67,7 @@ def no_baseline(returns: Tensor, group_size: int = 1) -> Tensor:
 
 
 def batch_mean_baseline(returns: Tensor, group_size: int = 1) -> Tensor:
-    """Returns less their mean. Each stands in the mean itself, so the gradient is (B - 1) / B of the true one."""
+    """Returns less their mean. Each is part of the mean itself, so the gradient is (B - 1) / B of the true one."""
     returns = at_least_float32(returns)
     return returns - returns.mean()
 

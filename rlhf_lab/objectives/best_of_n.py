@@ -48,7 +48,7 @@ def best_of_n_estimate(rewards: Tensor, n: int, values: Tensor | None = None) ->
 
 
 def shared_weights(rewards: Tensor, n: int) -> Tensor:
-    """Chance (..., N) of each sample, where it stands, to be the one picked from n of the N. Equals share theirs."""
+    """Chance (..., N) of each sample, in its own place, to be the one picked from n of the N. Equals share theirs."""
     weights = order_weights(rewards.shape[-1], n).to(rewards.device)
     upper_tail = torch.cat([weights.new_zeros(1), weights.cumsum(0)])  # (N + 1,): of the first so many places
     ordered = rewards.sort(-1).values.contiguous()

@@ -108,7 +108,7 @@ def plackett_luce_losses(scores: Tensor, tiers: Tensor) -> Tensor:
 
 
 def regression_losses(scores: Tensor, targets: Tensor) -> Tensor:
-    """(score - target)^2 / 2 of each; zero where the target is NaN, which stands for "not asked"."""
+    """(score - target)^2 / 2 of each; zero where the target is NaN, which means "not asked"."""
     scores, known = at_least_float32(scores), ~targets.isnan()
     return 0.5 * (scores - targets.nan_to_num().to(scores.dtype)) ** 2 * known
 

@@ -54,7 +54,7 @@ class Experience:
     scores: Tensor  # (B,) from the reward function, less the penalty for a missing end
     reference_log_probs: Tensor | None  # (B, T) of the same tokens under the reference model, if there is one
     values: Tensor | None = None  # (B, T) what the value head expected when the tokens were sampled, if there is one
-    group_size: int = 1  # completions of each prompt; those of one prompt stand together
+    group_size: int = 1  # completions of each prompt; those of one prompt are neighbours
     kl_coefficient: float = 0.0  # price, in reward, of a nat of divergence
     advantages: Tensor | None = None  # (B, T) how much better than expected each token was
     returns: Tensor | None = None  # (B, T) what the values should have been

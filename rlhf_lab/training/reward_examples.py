@@ -129,7 +129,7 @@ def weight_of(example: Any) -> float:
 
 
 def contradictions(pairs: Iterable[Any]) -> int:
-    """How many pairs stand against another one that prefers the same two texts the other way round.
+    """How many pairs contradict another one that prefers the same two texts the other way round.
 
     Bradley-Terry sees no error in them: two of them alone are fitted best by a difference of zero.
     """

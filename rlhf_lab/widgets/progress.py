@@ -1,4 +1,4 @@
-"""Where a learner stands: a table of exercises and what to do next. Static and escaped, read from the progress file."""
+"""How far a learner is: a table of exercises and what to do next. Static and escaped, read from the progress file."""
 
 import html
 from pathlib import Path

@@ -1,6 +1,6 @@
 """Sliders that move a figure: the parameters of a function that draws, turned by hand.
 
-The first drawing stands on the page, also where no kernel runs (on GitHub, in print). In JupyterLab the sliders above
+The first drawing is on the page, also where no kernel runs (on GitHub, in print). In JupyterLab the sliders above
 it draw it again, from whatever tensors the function has at hand.
 """
 
@@ -12,7 +12,7 @@ import ipywidgets as widgets
 from IPython.display import display
 from matplotlib.figure import Figure
 
-Range = tuple[float, float, float]  # lowest, highest, where it stands at first
+Range = tuple[float, float, float]  # lowest, highest, where it is at first
 
 
 class Sliders(widgets.VBox):
@@ -28,7 +28,7 @@ class Sliders(widgets.VBox):
 
     def __repr__(self) -> str:
         parts = [f"{_words(name)} from {s.min:g} to {s.max:g}" for name, s in self.sliders.items()]
-        return f"[In JupyterLab, sliders stand here: {', '.join(parts)}.]"
+        return f"[In JupyterLab, sliders are here: {', '.join(parts)}.]"
 
     def _repr_mimebundle_(self, **kwargs):
         bundle = super()._repr_mimebundle_(**kwargs)

@@ -75,13 +75,13 @@ def pieces(text: str) -> list[str]:
 
 
 def split_sentences(text: str) -> list[str] | None:
-    """The sentences of `text`, or None where something stands outside of a sentence or the spaces are wrong."""
+    """The sentences of `text`, or None where something is outside of a sentence or the spaces are wrong."""
     found = pieces(text)
     return found if all(_SENTENCE.fullmatch(piece) for piece in found) else None
 
 
 def words_of(text: str) -> list[str]:
-    """All words of `text`, the first of each sentence in lower case, others as they stand; punctuation dropped."""
+    """All words of `text`, the first of each sentence in lower case, others as they are; punctuation dropped."""
     words, fresh = [], True
     for token in _WORD.findall(text):
         if token in PUNCTUATION:

@@ -79,7 +79,7 @@ def _body(rng, mood: _Mood, draft: Draft) -> list:
 
 
 def _say(rng, mood: _Mood, draft: Draft, last: bool):
-    """A sentence that stands alone, or None."""
+    """A sentence of its own, or None."""
     if rng.random() < 0.3 * abs(mood.courtesy):
         return GRAMMAR.expand(f"say.{'polite' if mood.courtesy > 0 else 'rude'}.{mood.tone}", draft)
     if last and rng.random() < 0.3:

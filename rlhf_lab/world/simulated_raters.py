@@ -121,7 +121,7 @@ class SimulatedRater:
         return (side, 1 + sum(abs(felt) >= bound for bound in self.strengths)) if self.strengths else side
 
     def rank(self, prompt: str, texts: Sequence[str]) -> list[list[int]]:
-        """Places in `texts`, best first; neighbours that are closer than the tie threshold stand together."""
+        """Places in `texts`, best first; neighbours that are closer than the tie threshold are tied."""
         scale = self._begin()
         felt = [
             self.taste.utility(prompt, text)
@@ -167,7 +167,7 @@ class SimulatedRater:
         return scale
 
     def _standing(self, axis: str, prompt: str, text: str) -> float:
-        """How the text stands on an axis, in standard deviations of the corpus."""
+        """Where the text is on an axis, in standard deviations of the corpus."""
         if axis == OVERALL:
             mean, _ = SCALES["length"]
             return self.taste.utility(prompt, text) + self.length_bias * (length(prompt, text) - mean) / 10

@@ -1,4 +1,4 @@
-"""What is true in Tidewick, from `data/world/town.ini`: who sells what where, where things stand, when things happen,
+"""What is true in Tidewick, from `data/world/town.ini`: who sells what where, where things are, when things happen,
 who mends what, what helps.
 
 Conversations are written from these facts, and answers are checked against them.
@@ -8,7 +8,7 @@ from .tables import single, tables
 
 _FACTS = tables("town")
 SHOPS = _FACTS["shops"]  # shop -> (street, shopkeeper, ware, ware, ...)
-LANDMARKS = single(_FACTS["landmarks"])  # landmark -> where it stands
+LANDMARKS = single(_FACTS["landmarks"])  # landmark -> where it is
 HOURS = single(_FACTS["hours"])  # what happens (after "When does") -> the hour
 MENDERS = single(_FACTS["menders"])  # what is broken (after "my") -> who mends it
 ADVICE = _FACTS["advice"]  # what one wants (after "How do I") -> what helps

@@ -1,4 +1,4 @@
-"""Wickish, the second language of Tidewick, and the phrase grammar that stands between it and English.
+"""Wickish, the second language of Tidewick, and the phrase grammar between it and English.
 
 Wickish is regular. The verb comes last and the time first; adjectives and numbers follow their noun; what English says
 with small words before a noun, Wickish says with endings: tarv (a fox), tarven (the fox), tarvim (my fox), tarvu

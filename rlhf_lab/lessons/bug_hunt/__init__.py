@@ -4,7 +4,7 @@
     patients.py   the eight patients: the healthy parts, with one of them broken
     checks.py     small tests that tell: each fails for the patient that it is made for, and passes for the healthy
 
-A patient is known by a letter only. What is wrong with it stands in `patients.py`: look there last.
+A patient is known by a letter only. What is wrong with it is in `patients.py`: look there last.
 """
 
 from rlhf_lab.lessons.bug_hunt.checks import Case, Finding, examine

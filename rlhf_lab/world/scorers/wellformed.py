@@ -31,7 +31,7 @@ def _form(prompt: str) -> tuple:
 
 
 def well_formedness(prompt: str, completion: str) -> float:
-    """Share of good sentences, 0 to 1: those that the grammar of this kind of text can write and that did not stand
+    """Share of good sentences, 0 to 1: those that the grammar of this kind of text can write and that did not occur
     there before. 0 for a text that is empty or does not start with exactly one space."""
     form, _, _ = _form(prompt)
     if completion[:1] != " ":

@@ -55,7 +55,7 @@ def test_what_cannot_be_drawn_is_said_in_the_place_of_the_figure(page):
 
 def test_a_page_without_a_kernel_says_what_stands_there(page):
     explore(lambda **_: new_figure()[0], kl_coefficient=(0.0, 1.0, 0.5))
-    words = "[In JupyterLab, sliders stand here: kl coefficient from 0 to 1.]"
+    words = "[In JupyterLab, sliders are here: kl coefficient from 0 to 1.]"
     panel = page.shown[0]
     assert repr(panel) == words
     bundle = panel._repr_mimebundle_()
