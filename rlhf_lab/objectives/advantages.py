@@ -69,7 +69,7 @@ def no_baseline(returns: Tensor, group_size: int = 1) -> Tensor:
 def batch_mean_baseline(returns: Tensor, group_size: int = 1) -> Tensor:
     """Returns less their mean. Each is part of the mean itself, so the gradient is (B - 1) / B of the true one."""
     returns = at_least_float32(returns)
-    return returns - returns.mean()
+    return _zero_where_equal(returns[None], (returns - returns.mean())[None]).flatten()
 
 
 def leave_one_out(returns: Tensor, group_size: int) -> Tensor:
@@ -77,20 +77,30 @@ def leave_one_out(returns: Tensor, group_size: int) -> Tensor:
     2024). Unbiased, because the baseline does not depend on the completion that it is for."""
     groups = _groups(returns, group_size)
     others = (groups.sum(1, keepdim=True) - groups) / (group_size - 1)
-    return (groups - others).flatten()
+    return _zero_where_equal(groups, groups - others).flatten()
 
 
 def group_centred(returns: Tensor, group_size: int) -> Tensor:
     """Each return less its group's mean (Dr. GRPO, Liu et al. 2025): (K - 1) / K of `leave_one_out`."""
     groups = _groups(returns, group_size)
-    return (groups - groups.mean(1, keepdim=True)).flatten()
+    return _zero_where_equal(groups, groups - groups.mean(1, keepdim=True)).flatten()
 
 
 def group_relative(returns: Tensor, group_size: int, epsilon: float = 1e-4) -> Tensor:
     """Each return less its group's mean, divided by its group's standard deviation (K - 1 in the denominator) plus
     epsilon (GRPO, Shao et al. 2024). A group whose returns are all the same gets zeros: it teaches nothing."""
     groups = _groups(returns, group_size)
-    return ((groups - groups.mean(1, keepdim=True)) / (groups.std(1, keepdim=True) + epsilon)).flatten()
+    relative = (groups - groups.mean(1, keepdim=True)) / (groups.std(1, keepdim=True) + epsilon)
+    return _zero_where_equal(groups, relative).flatten()
+
+
+def _zero_where_equal(groups: Tensor, advantages: Tensor) -> Tensor:
+    """Advantages (G, K), exactly zero in groups whose returns are all equal.
+
+    A mean of equal numbers is rounded. What is left, 1e-8 or after a division 1e-4, has no meaning, and an optimiser
+    that rescales gradients, like Adam, makes full steps of it.
+    """
+    return advantages.masked_fill(groups.amax(1, keepdim=True) == groups.amin(1, keepdim=True), 0.0)
 
 
 def _groups(returns: Tensor, group_size: int) -> Tensor:

@@ -112,7 +112,7 @@ class CompletionAdvantage:
         if experience.group_size < 2:
             return {}
         groups = experience.scores.reshape(-1, experience.group_size)
-        return {"zero_std_groups": float((groups.amax(1) - groups.amin(1) < 1e-8).float().mean())}
+        return {"zero_std_groups": float((groups.amax(1) == groups.amin(1)).float().mean())}
 
 
 @dataclass(frozen=True)

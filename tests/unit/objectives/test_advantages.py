@@ -187,3 +187,16 @@ def test_groups_must_exist_and_fit(advantage):
         advantage(torch.ones(4), 1)
     with pytest.raises(ValueError, match="groups of 3"):
         advantage(torch.ones(4), 3)
+
+
+@pytest.mark.parametrize("advantage", [batch_mean_baseline, leave_one_out, group_centred, group_relative])
+@pytest.mark.parametrize("reward", [0.1, 0.3, -7.7, 1e20])
+@pytest.mark.parametrize("size", [3, 7, 10])
+def test_equal_rewards_have_advantages_of_exactly_zero(advantage, reward, size):
+    """Rounding leaves 1e-9 to 3e-4 in the mean of equal numbers, and Adam would make full steps of that."""
+    returns = torch.full((2 * size,), reward)
+    assert advantage(returns, size).tolist() == [0.0] * (2 * size)
+    returns[-1] += abs(reward)  # the second group is not flat any more; only the whole batch's mean sees the first
+    first, second = advantage(returns, size).split(size)
+    assert bool((second != 0).any())
+    assert advantage is batch_mean_baseline or not bool(first.any())

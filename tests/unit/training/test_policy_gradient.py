@@ -85,6 +85,13 @@ def test_ppo_raises_the_reward(fresh, tokenizer, prompts):
     assert share_of_good_tokens(rollout).mean() > 0.8
 
 
+@pytest.mark.parametrize("name", ["REINFORCE", "RLOO", "GRPO", "Dr. GRPO", "DAPO", "GSPO"])
+def test_a_reward_that_is_the_same_for_all_changes_no_weight(fresh, tokenizer, prompts, name):
+    config = replace(SMALL, steps=2, batch_size=20, samples_per_prompt=10)
+    policy, result = train(fresh, tokenizer, prompts, config, ZOO[name], reward=lambda r: torch.full((len(r),), 0.3))
+    assert torch.equal(weights(policy), weights(fresh())) and result.last["gradient_norm"] == 0.0
+
+
 def test_a_high_price_of_divergence_keeps_the_policy_near_the_reference(fresh, tokenizer, prompts):
     config = replace(SMALL, kl_coefficient=10.0, learning_rate=3e-3)
     _, free = train(fresh, tokenizer, prompts, replace(config, kl_coefficient=0.0))
