@@ -2,12 +2,15 @@
 
 import pytest
 import torch
+from tokenizers import Tokenizer, models
+from transformers import GPT2Config, PreTrainedTokenizerFast
 
 from rlhf_lab.models.loading import (
     _ensure_pad_token,
     frozen_copy,
     hidden_states,
     load_language_model,
+    new_language_model,
     save_language_model,
     train_tokenizer,
     trunk_and_head,
@@ -71,8 +74,6 @@ def test_hub_model_offline_says_what_to_do():
 
 def test_pad_token_is_added_where_pad_and_end_are_one(model, tokenizer, tmp_path):
     save_language_model(model, tokenizer, tmp_path)
-    from transformers import PreTrainedTokenizerFast
-
     bad = PreTrainedTokenizerFast.from_pretrained(tmp_path, pad_token="<|end|>", eos_token="<|end|>")
     bad.pad_token = bad.eos_token = "<|end|>"
     bad.unk_token = None
@@ -83,6 +84,43 @@ def test_pad_token_is_added_where_pad_and_end_are_one(model, tokenizer, tmp_path
     after = model(input_ids=torch.arange(2, 30)[None]).logits.softmax(-1)
     assert model.config.pad_token_id == bad.pad_token_id < after.shape[-1]
     assert (after[..., :size] - before).abs().max() < 0.05 or after.shape[-1] == size
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_new_pad_token_takes_no_probability_where_all_logits_are_far_below_zero(tied):
+    """As GPT-2's are. A new row of zeros would have logit 0, and with it nearly all the probability."""
+    words = {word: i for i, word in enumerate(["<|end|>", *(f"word{i}" for i in range(39))])}
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.WordLevel(words)), eos_token="<|end|>")
+    size = len(tokenizer)
+    model = new_language_model(
+        GPT2Config(
+            vocab_size=size,
+            n_positions=32,
+            n_embd=16,
+            n_layer=1,
+            n_head=2,
+            tie_word_embeddings=tied,
+            bos_token_id=None,
+            eos_token_id=0,
+        )
+    )
+    trunk, head = trunk_and_head(model)
+    with torch.no_grad():
+        head.weight.mul_(20.0)
+        head.weight[:, 0] = 1.0
+        trunk.ln_f.weight[0], trunk.ln_f.bias[0] = 0.0, -100.0  # every logit is lower by 100
+    ids = torch.arange(30)[None]
+    with torch.no_grad():
+        before = model(input_ids=ids).logits
+        assert before.max() < -50 and before.softmax(-1).max() > 0.05
+        _ensure_pad_token(model, tokenizer)
+        after = model(input_ids=ids).logits
+    assert tokenizer.pad_token_id == size and after.shape[-1] == size + 1
+    # The new logit is the mean of the others, so its probability is at most a word's fair share.
+    assert after.softmax(-1)[..., size].max() <= 1 / size
+    assert torch.allclose(after[..., :size], before, atol=1e-4)
+    for layer in (model.get_input_embeddings(), model.get_output_embeddings()):
+        assert torch.allclose(layer.weight[size], layer.weight[:size].mean(0), atol=1e-6)
 
 
 def test_trunk_and_head_together_are_the_model(model, llama):

@@ -2,12 +2,13 @@
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 
-from rlhf_lab.models.loading import frozen_copy, new_language_model, tiny_config
+from rlhf_lab.models.loading import frozen_copy, new_language_model, sharpen, tiny_config
 from rlhf_lab.models.log_probs import completion_log_probs
 from rlhf_lab.models.sampling import sample
 from rlhf_lab.models.value_head import ValueHead
@@ -312,6 +313,56 @@ def test_a_reward_that_is_not_finite_stops_the_run(fresh, tokenizer, prompts, ba
 def test_an_exploding_update_is_undone(fresh, tokenizer, prompts):
     policy, result = train(fresh, tokenizer, prompts, replace(SMALL, learning_rate=1e30, kl_limit=math.inf))
     assert "not" in result.stopped and torch.isfinite(weights(policy)).all()
+
+
+def test_the_entropy_bonus_pulls_along_the_gradient_of_the_entropy(model, tokenizer, prompts):
+    """With advantages of zero the bonus is all of the loss: minus the coefficient times the mean entropy of a token."""
+    rollout = sample(model, tokenizer, prompts, max_new_tokens=6, generator=seeded(2))
+    experience = Experience(rollout, torch.zeros(len(rollout)), None, group_size=2)
+    experience = DAPO.compute_advantages(experience).minibatch(torch.arange(len(rollout)), DAPO.surrogate.average)
+    config = replace(SMALL, entropy_coefficient=3.0, micro_batch_tokens=60)
+    model.zero_grad()
+    _backward(model, None, DAPO, experience, config)
+    gradients = [p.grad.clone() for p in model.parameters()]
+    model.zero_grad()
+    _, entropies = completion_log_probs(model, rollout, entropy=True)
+    entropies[rollout.completion_mask].mean().backward()
+    assert max(g.abs().max() for g in gradients) > 1e-3
+    for gradient, parameter in zip(gradients, model.parameters(), strict=True):
+        assert torch.allclose(gradient, -3.0 * parameter.grad, rtol=1e-3, atol=1e-6)
+
+
+def test_a_step_for_nothing_but_entropy_raises_it(model, tokenizer, prompts):
+    """A constant reward and no KL penalty: only the bonus moves the policy."""
+    rollout = sample(model, tokenizer, prompts * 4, max_new_tokens=6, generator=seeded(5))
+
+    def entropy():
+        with torch.no_grad():
+            return completion_log_probs(model, rollout, entropy=True)[1][rollout.completion_mask].mean().item()
+
+    before = entropy()
+    config = replace(SMALL, steps=1, batch_size=16, max_new_tokens=6, entropy_coefficient=10.0)
+    algorithm = replace(REINFORCE, kl_in=None)
+    train_policy(model, None, lambda r: torch.ones(len(r)), tokenizer, prompts, algorithm, config, generator=seeded())
+    assert entropy() > before + 0.01
+
+
+def test_the_coefficient_adapts_to_k1(model, fresh, tokenizer, prompts):
+    """k1 estimates the KL of a completion, which `AdaptiveKL` is for. In a small batch k3 can be far from it: a policy
+    that is sure of its tokens, where the reference is not, seldom samples those that would make up for the -1 in k3."""
+    sharpen(model, 0.05)
+    adaptive = AdaptiveKL(target=10.0, horizon=160.0, clip=5.0)
+    config = replace(SMALL, steps=3, batch_size=16, max_new_tokens=8, learning_rate=1e-3, kl_limit=math.inf)
+    config = replace(config, kl_coefficient=0.1, adaptive_kl=adaptive)
+    reference, reward = frozen_copy(fresh()), share_of_good_tokens
+    result = train_policy(model, reference, reward, tokenizer, prompts, REINFORCE, config, generator=seeded())
+    assert len(result.history) == 3 and all(m["kl"] - m["kl_k3"] > 2.0 for m in result.history)
+    expected = [0.1]
+    for m in result.history:
+        expected.append(adaptive.next(expected[-1], m["kl"], 16))
+    coefficients = [m["kl_coefficient"] for m in result.history] + [result.kl_coefficient]
+    assert coefficients == pytest.approx(expected, rel=1e-9)
+    assert min(abs(a / b - 1.0) for a, b in pairwise(expected)) > 0.05  # it does move
 
 
 def test_samples_per_prompt_stand_together(fresh, tokenizer, prompts):
