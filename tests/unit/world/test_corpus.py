@@ -32,6 +32,7 @@ from rlhf_lab.world import (
 CORPUS = paths.data_dir() / "corpus"
 
 
+@pytest.mark.slow
 def test_the_corpus_is_made_again_byte_for_byte(tmp_path):
     for path in build.write_corpus(tmp_path):
         same = path.read_bytes() == (CORPUS / path.name).read_bytes()
@@ -91,6 +92,7 @@ def test_documents_keep_the_rules_on_spaces_and_length(kind):
         assert 27 < sum(lengths) / len(lengths) < 33 and min(lengths) >= 4 and max(lengths) <= 58
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_generated_document_is_well_formed(kind):
     rng = random.Random(17)
