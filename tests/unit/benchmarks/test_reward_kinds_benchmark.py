@@ -19,6 +19,7 @@ def benchmark():
     return module
 
 
+@pytest.mark.slow
 def test_both_experiments(benchmark):
     small = "--seeds 2 --sizes 4 8 --sittings 200 --prompts 12 --held-out 3".split()
     results = benchmark.run(benchmark.parse(small), *load_language_model("tiny"))

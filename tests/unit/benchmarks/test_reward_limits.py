@@ -21,6 +21,7 @@ def limits():
     return module
 
 
+@pytest.mark.slow
 def test_a_part_is_measured_and_the_rest_of_the_file_is_kept(limits, tmp_path, monkeypatch):
     file = tmp_path / "reward_limits.json"
     file.write_text(json.dumps({"noisy": {"brief, kept": 1}, "noise_free": {"brief": 5}}), encoding="utf-8")
@@ -32,6 +33,7 @@ def test_a_part_is_measured_and_the_rest_of_the_file_is_kept(limits, tmp_path, m
     assert found["pairs"] == 8 and 0 < found["accuracy"] <= found["ceiling"] <= 1
 
 
+@pytest.mark.slow
 def test_readers_without_slips_are_learned_together(limits, capsys):
     limits.main("--only noise-free --unlimited 8 --held-out 12".split())
     found = json.loads(capsys.readouterr().out.split("noise_free ")[1])
@@ -42,6 +44,7 @@ def test_readers_without_slips_are_learned_together(limits, capsys):
     assert found.keys() == {"vivid"} and found["vivid"]["heads"] == 1
 
 
+@pytest.mark.slow
 def test_a_trunk_that_has_read_strangers_learns_a_reader(limits, capsys):
     limits.main("--only prepared --strangers 3 --each 4 --tastes polite --pairs 8 --held-out 12".split())
     *_, last = capsys.readouterr().out.splitlines()

@@ -74,6 +74,7 @@ def test_runs_are_kept_and_those_of_another_start_refused(tmp_path):
         zoo.kept([file], a_start([0.0, 1.5]))
 
 
+@pytest.mark.slow
 def test_one_run_in_the_smallest_size(tmp_path, capsys):
     file, small = tmp_path / "zoo.json", ["--steps", "1", "--measured", "12", "--learning-rate", "1e-4"]
     zoo.main(["--algorithms", "GRPO", "--seeds", "0", *small, "--write", str(file)])

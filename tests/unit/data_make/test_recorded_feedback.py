@@ -8,6 +8,8 @@ from rlhf_lab.feedback.agreement import answers_by_rater, gold_accuracy, self_co
 from rlhf_lab.feedback.store import FeedbackStore
 from rlhf_lab.models.loading import load_language_model
 
+pytestmark = pytest.mark.slow
+
 SMALL = recording.RecordingConfig(comparisons=9, shared=3, gold_items=2, others=2, repeat_rate=0.2)
 
 

@@ -57,6 +57,7 @@ def test_the_package_has_the_detail_right(number, tools):
     DETAILS[number].check(DETAILS[number].right, tools)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "what"), BROKEN, ids=[f"{number}: {what}" for number, what in BROKEN])
 def test_breaking_the_detail_is_noticed(number, what, tools):
     with pytest.raises(AssertionError):

@@ -81,6 +81,7 @@ def test_cases_are_the_same_every_time_and_left_as_they_were(exercise):
             assert same, a.title
 
 
+@pytest.mark.slow
 def test_mistakes_show_in_a_small_case_and_are_told_apart(exercise):
     cases, expected = solved_cases(exercise)
     by_hand = len(list(exercise.cases()))
@@ -100,6 +101,7 @@ def test_right_answers_are_accepted(name, key, function):
     assert verdict.state == "correct", verdict.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "key", "function"), each("wrong"))
 def test_wrong_answers_are_recognised_by_name(name, key, function):
     verdict = judge(find(name), function)
@@ -108,6 +110,7 @@ def test_wrong_answers_are_recognised_by_name(name, key, function):
     assert mistake.name in verdict.text and "yours:" in verdict.text and "expected:" in verdict.text
 
 
+@pytest.mark.slow
 def test_every_small_change_of_the_solution_is_rejected(exercise):
     """At least 95 of 100 of those that change the result on valid inputs; a right answer in disguise is no mistake."""
     drawn = drawn_cases(exercise)

@@ -52,6 +52,7 @@ def exercise_cells(notebook, numbers):
     return ["".join(c["source"]) for c in notebook["cells"] if "".join(c["source"]) in sources]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", notebook_files())
 def test_exercise_cells_run_unattempted_and_solved(number, capsys):
     """The cells alone: each needs nothing of the notebook above it."""
@@ -85,6 +86,7 @@ def test_the_whole_notebook_runs_solved(number, home):
     assert sum(": correct, in all of" in text for text in printed) == len(names(number))
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_cells():
     command = [sys.executable, "-m", "rlhf_lab.exercises"]
     done = subprocess.run([*command, "prompt_mask"], capture_output=True, text=True, check=True, encoding="utf-8")

@@ -185,6 +185,7 @@ def test_strengths_are_the_maximum(prior):
     assert strengths.values == pytest.approx(best - best.mean(), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_intervals_cover():
     rng, true, covered = random.Random(1), {"a": 0.8, "b": 0.0, "c": -0.8}, 0
     for _ in range(200):

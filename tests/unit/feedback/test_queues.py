@@ -103,6 +103,7 @@ def run(queue, store, skip=lambda n: False, rater="sim"):
     return asked
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(
     count=st.integers(1, 25),
@@ -135,6 +136,7 @@ def test_mixing(tmp_path_factory, count, gold, gold_rate, repeat_rate, gap, seed
         assert abs(len(asked_gold) - min(gold, gold_rate * len(asked))) < 2.5
 
 
+@pytest.mark.slow
 def test_mixing_is_the_same_after_a_restart_and_an_undo(tmp_path):
     queue = MixedQueue(make_items(20), gold=make_items(5, "gold "), gold_rate=0.15, repeat_rate=0.2, seed=4)
     whole = ids(run(queue, FeedbackStore(tmp_path / "a.sqlite")))

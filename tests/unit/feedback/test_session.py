@@ -210,6 +210,7 @@ def test_the_order_is_blind_and_stable(tmp_path):
     assert 110 < both_left < 190, "raters see independent orders"
 
 
+@pytest.mark.slow
 def test_swapping_the_screen_does_not_change_the_answer(store):
     """The same preference, whichever side it stood on, is the same value."""
     items = make_items(40)
@@ -457,6 +458,7 @@ def test_an_empty_queue(store):
 STEPS = st.lists(st.sampled_from(["left", "right", "tie", "both_bad", "skip", "undo", "stale", "restart"]), max_size=25)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(steps=STEPS, adaptive=st.booleans())
 def test_any_sequence_of_steps(steps, adaptive, tmp_path_factory):

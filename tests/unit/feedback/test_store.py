@@ -129,6 +129,7 @@ def test_from_many_threads(store, record):
     assert {e.uid for e in store.events()} == {e.uid for e in events}
 
 
+@pytest.mark.slow
 def test_four_processes_write_at_once(tmp_path):
     path = tmp_path / "feedback.sqlite"  # nobody has made it yet: they race to do so
     writers = [start_writer(path, f"rater{i}", 300) for i in range(4)]
@@ -196,6 +197,7 @@ print(len(acknowledged), interrupted)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork, to make and kill so many processes quickly")
 def test_fifty_kills_in_the_middle_of_a_session_lose_nothing(tmp_path):
     command = [sys.executable, "-c", KILLER, str(tmp_path / "feedback.sqlite"), "50"]
@@ -212,6 +214,7 @@ def lock(path):
     return connection
 
 
+@pytest.mark.slow
 def test_a_locked_file_is_waited_for_but_not_long(store, record):
     with closing(lock(store.path)) as other:
         started = time.monotonic()
@@ -229,6 +232,7 @@ def test_a_locked_file_is_waited_for_but_not_long(store, record):
     assert len(store.events()) == 2
 
 
+@pytest.mark.slow
 def test_a_reader_that_stays_delays_the_commit_but_not_for_long(store, record):
     """Another program that only reads lets a write begin, and blocks its end."""
     store.append(record(1))

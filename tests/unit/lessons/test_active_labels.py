@@ -72,6 +72,7 @@ def test_it_says_what_is_wrong():
 # --- Choosing ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHOICES)
 def test_a_choice_is_of_different_rows_and_follows_its_generator(name):
     x, _, wins = world()
@@ -105,6 +106,7 @@ def test_d_optimal_is_the_greedy_choice_by_determinants():
     assert d_optimal(fit, pool, x[:8], 5, seeded()) == taken
 
 
+@pytest.mark.slow
 def test_members_of_an_ensemble_differ_by_about_the_posterior():
     x, _, wins = world(400)
     chosen = signed(x, wins)

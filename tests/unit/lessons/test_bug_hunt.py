@@ -71,6 +71,7 @@ def test_the_healthy_one_is_the_ppo_of_the_package(fresh, tokenizer, prompts):
             assert mine[name] == pytest.approx(other[name], rel=1e-3, abs=1e-4), name
 
 
+@pytest.mark.slow
 def test_the_loop_learns_and_reports(fresh, tokenizer, prompts):
     heard = []
     config = replace(CONFIG, steps=12, batch_size=32, learning_rate=1e-2, kl_coefficient=0.0, missing_eos_penalty=0.0)
@@ -138,6 +139,7 @@ def test_every_patient_differs_in_its_tensors(model, tokenizer, prompts, letter)
     assert any(not torch.allclose(a, b, rtol=1e-2, atol=1e-3) for a, b in zip(*found, strict=True))
 
 
+@pytest.mark.slow
 def test_a_patient_can_be_trained(fresh, tokenizer, prompts):
     for letter in LETTERS:
         _, history = train(fresh, tokenizer, prompts, patient(letter), replace(CONFIG, steps=2, batch_size=8))

@@ -122,6 +122,7 @@ def test_draws_follow_the_policy():
     assert ((share - p).abs() < 5 * (p * (1 - p) / len(drawn)).sqrt() + 1e-9).all()
 
 
+@pytest.mark.slow
 def test_nothing_is_better_than_the_closed_form_optimum():
     """Not the table that climbing the exact gradient ends at, which is it; nor any that lies nearby."""
     log_optimum = SMALL.optimum(REFERENCE, REWARD, BETA)
@@ -185,6 +186,7 @@ UNBIASED = {  # name: (algorithm, what its estimate must be multiplied by)
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", UNBIASED)
 def test_the_expected_gradient_is_that_of_the_objective(name):
     algorithm, factor = UNBIASED[name]
@@ -263,6 +265,7 @@ def reward_by_table(rollout):
     return table[ids[:, 0], ids[:, 1], ids[:, 2]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "algorithm"), [("RLOO", RLOO), ("PPO", PPO)])
 def test_the_loop_converges_to_the_closed_form_optimum(words, name, algorithm):
     beta = 1.0

@@ -83,6 +83,7 @@ def test_all_ties_are_a_clear_error(stage, tmp_path):
         fit_reward(records, reader, questions, SETTINGS)
 
 
+@pytest.mark.slow
 def test_training_changes_a_copy_and_reports_each_step(stage, tmp_path):
     model, tokenizer, reader, questions = stage
     before = [p.clone() for p in model.parameters()]

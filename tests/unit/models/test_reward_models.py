@@ -140,6 +140,7 @@ def test_training_a_reward_model_leaves_the_language_model_alone(model):
 # --- Normalising -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["reward_model", "ensemble"])
 def test_normalised_rewards_have_mean_0_and_variance_1(which, request, model, tokenizer, prompts):
     judge = request.getfixturevalue(which)

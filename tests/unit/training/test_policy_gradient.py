@@ -226,6 +226,7 @@ def test_the_value_head_learns_to_foresee_the_reward(fresh, tokenizer, prompts):
     assert result.value_head.linear.weight.abs().max() > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ZOO)
 def test_every_algorithm_raises_the_reward(fresh, tokenizer, prompts, name):
     config = replace(SMALL, steps=30, samples_per_prompt=6, kl_coefficient=0.01)

@@ -31,6 +31,7 @@ from rlhf_lab.world import (
 CORPUS = paths.data_dir() / "corpus"
 
 
+@pytest.mark.slow
 @pytest.fixture(scope="module")
 def maker(load_script):
     return load_script("corpus")
@@ -95,6 +96,7 @@ def test_documents_keep_the_rules_on_spaces_and_length(kind):
         assert 27 < sum(lengths) / len(lengths) < 33 and min(lengths) >= 4 and max(lengths) <= 58
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", TEXT_KINDS)
 def test_every_generated_document_is_well_formed(kind):
     rng = random.Random(17)
