@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from rlhf_lab.exercises import progress
+from rlhf_lab.exercises import attempts
 from rlhf_lab.exercises.catalogue import UnknownExerciseError, find
 from rlhf_lab.exercises.comparing import agrees, difference, shown
+from rlhf_lab.exercises.execution import Outcome, is_stub, run_guarded, run_reference
 from rlhf_lab.exercises.framework import Case, Exercise, Mistake, Verdict
 from rlhf_lab.exercises.pages import wrapped
-from rlhf_lab.exercises.running import Outcome, is_stub, run_guarded, run_reference
 
 PRINTED_LINES = 12  # of what a learner's function prints while it is checked
 
@@ -39,7 +39,7 @@ def check(function: Callable, name: str | None = None) -> Callable:
     if verdict.state == "not attempted":
         return exercise.reference
     correct = verdict.state == "correct"
-    trouble = progress.record("solved" if correct else "attempted", exercise.name, mistake=verdict.mistake)
+    trouble = attempts.record("solved" if correct else "attempted", exercise.name, mistake=verdict.mistake)
     if trouble:
         print(trouble)
     return function if correct else exercise.reference
@@ -64,7 +64,7 @@ def hint(exercise: str | Callable, number: int | None = None) -> None:
         return
     _GIVEN[found.name] = max(given, number)
     print(wrapped(f"Hint {number} of 2. {found.hints[number - 1]}"))
-    trouble = progress.record("hinted", found.name, number=number)
+    trouble = attempts.record("hinted", found.name, number=number)
     if trouble:
         print(trouble)
 

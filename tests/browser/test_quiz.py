@@ -5,8 +5,8 @@ import time
 import pytest
 
 from rlhf_lab.exercises import find
+from rlhf_lab.exercises.attempts import ProgressStore
 from rlhf_lab.exercises.pages import solved, stub
-from rlhf_lab.exercises.progress import ProgressStore
 
 QUESTION = "What happens to <b>KL</b>?"
 QUIZ = f"""

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from rlhf_lab.exercises import check, find, hint, judge
+from rlhf_lab.exercises.attempts import ProgressStore
 from rlhf_lab.exercises.checking import _GIVEN
 from rlhf_lab.exercises.framework import Case, Exercise, mistake
-from rlhf_lab.exercises.progress import ProgressStore
 
 REFERENCE = find("perplexity").reference
 

@@ -11,8 +11,8 @@ import torch
 from rlhf_lab.exercises import find, judge, names
 from rlhf_lab.exercises.checking import accepts, solved_cases
 from rlhf_lab.exercises.comparing import agrees
+from rlhf_lab.exercises.execution import run_guarded, run_reference
 from rlhf_lab.exercises.framework import Case
-from rlhf_lab.exercises.running import run_guarded, run_reference
 
 sys.path.insert(0, str(Path(__file__).parent))
 from mutation import mutants

@@ -164,7 +164,8 @@ _OFTEN = (
     (r"NameError", "A name is misspelt, or used before it has a value."),
     (r"same device|is on cpu|cuda", "Tensors on different devices: make new ones with device=x.device."),
     (
-        r"must match the size|shape mismatch|mat1 and mat2|are not broadcastable|cannot be multiplied|must match except",
+        r"must match the size|shape mismatch|mat1 and mat2|are not broadcastable|cannot be multiplied"
+        r"|must match except",
         "The shapes do not fit. Print x.shape of both; [:, None] adds a dimension, and slices must be of one length.",
     ),
     (
