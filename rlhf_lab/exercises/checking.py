@@ -90,7 +90,10 @@ def judge(exercise: Exercise, function: Callable) -> Verdict:
         return Verdict("correct", text, printed=printed)
 
     found = _recognise(exercise, yours) if len(yours) == len(cases) else None
-    ending = f'  The notebook goes on with the package\'s own until then. hint("{name}") shows a hint.'
+    ending = (
+        "  The notebook goes on with the package's own until then. For a hint, run in a new cell:\n"
+        f'    from rlhf_lab.exercises import hint; hint("{name}")'
+    )
     if found is not None:
         mistake, i = found.mistake, found.case
         lines = [f"{name}: not yet. {mistake.name}", f"  {mistake.explanation}"]
