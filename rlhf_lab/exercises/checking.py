@@ -106,33 +106,9 @@ def judge(exercise: Exercise, function: Callable) -> Verdict:
     return Verdict("wrong", text, printed=printed)
 
 
-def accepts(exercise: Exercise, function: Callable) -> bool:
-    """Whether a function is correct: the bare verdict, with the rest left out at the first difference."""
-    cases, expected = solved_cases(exercise)
-
-    def differs(i: int, outcome: Outcome) -> bool:
-        return not agrees(outcome, expected[i], exercise.unordered)
-
-    yours, _ = run_guarded(function, cases, exercise.parameters, exercise.gradients, stop=differs)
-    return len(yours) == len(cases) and not differs(len(cases) - 1, yours[-1])
-
-
 @cache
-def _solved(name: str) -> tuple[list[Case], list[Outcome]]:
-    return _solve(find(name))
-
-
 def solved_cases(exercise: Exercise) -> tuple[list[Case], list[Outcome]]:
-    """The cases of a check and what the reference makes of them; kept for the exercises of the catalogue."""
-    try:
-        if find(exercise.name) is exercise:
-            return _solved(exercise.name)
-    except UnknownExerciseError:
-        pass
-    return _solve(exercise)
-
-
-def _solve(exercise: Exercise) -> tuple[list[Case], list[Outcome]]:
+    """The cases of a check and what the reference makes of them. Worked out once."""
     cases = exercise.all_cases()
     return cases, run_reference(exercise.reference, cases, exercise.parameters, exercise.gradients)
 
