@@ -8,9 +8,12 @@ which says one of four things: not attempted; correct; this is the known mistake
 that shows it, yours against expected; or wrong, with the first case that differs. It returns the function to go on
 with: the learner's where it is correct, otherwise the package's. It never raises because of what the learner wrote.
 
+The package is the engine. The exercises themselves live beside the pages that ask them, in `notebooks/exercises`: a
+new exercise touches no file here.
+
 How an exercise is written
 --------------------------
-One file in `collection/`, named like the function, holds everything about it, in this order:
+One file in `notebooks/exercises/`, named like the function, holds everything about it, in this order:
 
 1. **The reference**, the function itself: the solution that the learner sees, to the letter (`inspect.getsource`). It
    needs torch, math or the standard library and nothing of ours. Its docstring gives shapes and units and is the
@@ -26,9 +29,13 @@ One file in `collection/`, named like the function, holds everything about it, i
 5. **`EXERCISE`**, which puts it together: title, question (what and why, in Markdown), difficulty 1 to 5, minutes,
    two hints of growing help, and the names of the inputs by which the result must be differentiable.
 
-Then add the name to its notebook's row in `catalogue.py`, write the answers that the tests feed to it (right ones,
-written differently; wrong ones, each with the mistake it must be recognised as) in `tests/unit/exercises/answers/`,
-and put what `python -m rlhf_lab.exercises NAME` prints into the notebook. A test holds the notebook to it.
+Such a file imports `Case`, `Exercise` and `mistake` from `rlhf_lab.exercises.framework`, and helpers that draw inputs
+from `rlhf_lab.exercises.drawing`. Then three steps are left:
+
+- Add the name to its notebook's row in `notebooks/exercises/catalogue.json`. A row is in the order of the page.
+- Write the answers that the tests feed to it, in `tests/unit/exercises/answers/`: right ones, written differently, and
+  wrong ones, each with the mistake it must be recognised as.
+- Put what `python -m rlhf_lab.exercises NAME` prints into the notebook. A test holds the notebook to it.
 
 Loops, other orders of summation, in-place operations and float64 must all be accepted. A mistake that nobody thought
 of must still be rejected: the tests change the reference automatically and require that nearly all of it is noticed.

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from rlhf_lab.exercises import progress
+from rlhf_lab.exercises import attempts
 from rlhf_lab.exercises.catalogue import UnknownExerciseError, find
 from rlhf_lab.exercises.comparing import agrees, difference, shown
+from rlhf_lab.exercises.execution import Outcome, is_stub, run_guarded, run_reference
 from rlhf_lab.exercises.framework import Case, Exercise, Mistake, Verdict
 from rlhf_lab.exercises.pages import wrapped
-from rlhf_lab.exercises.running import Outcome, is_stub, run_guarded, run_reference
 
 PRINTED_LINES = 12  # of what a learner's function prints while it is checked
 
@@ -39,7 +39,7 @@ def check(function: Callable, name: str | None = None) -> Callable:
     if verdict.state == "not attempted":
         return exercise.reference
     correct = verdict.state == "correct"
-    trouble = progress.record("solved" if correct else "attempted", exercise.name, mistake=verdict.mistake)
+    trouble = attempts.record("solved" if correct else "attempted", exercise.name, mistake=verdict.mistake)
     if trouble:
         print(trouble)
     return function if correct else exercise.reference
@@ -64,7 +64,7 @@ def hint(exercise: str | Callable, number: int | None = None) -> None:
         return
     _GIVEN[found.name] = max(given, number)
     print(wrapped(f"Hint {number} of 2. {found.hints[number - 1]}"))
-    trouble = progress.record("hinted", found.name, number=number)
+    trouble = attempts.record("hinted", found.name, number=number)
     if trouble:
         print(trouble)
 
@@ -90,7 +90,10 @@ def judge(exercise: Exercise, function: Callable) -> Verdict:
         return Verdict("correct", text, printed=printed)
 
     found = _recognise(exercise, yours) if len(yours) == len(cases) else None
-    ending = f'  The notebook goes on with the package\'s own until then. hint("{name}") shows a hint.'
+    ending = (
+        "  The notebook goes on with the package's own until then. For a hint, run in a new cell:\n"
+        f'    from rlhf_lab.exercises import hint; hint("{name}")'
+    )
     if found is not None:
         mistake, i = found.mistake, found.case
         lines = [f"{name}: not yet. {mistake.name}", f"  {mistake.explanation}"]
@@ -103,33 +106,9 @@ def judge(exercise: Exercise, function: Callable) -> Verdict:
     return Verdict("wrong", text, printed=printed)
 
 
-def accepts(exercise: Exercise, function: Callable) -> bool:
-    """Whether a function is correct: the bare verdict, with the rest left out at the first difference."""
-    cases, expected = solved_cases(exercise)
-
-    def differs(i: int, outcome: Outcome) -> bool:
-        return not agrees(outcome, expected[i], exercise.unordered)
-
-    yours, _ = run_guarded(function, cases, exercise.parameters, exercise.gradients, stop=differs)
-    return len(yours) == len(cases) and not differs(len(cases) - 1, yours[-1])
-
-
 @cache
-def _solved(name: str) -> tuple[list[Case], list[Outcome]]:
-    return _solve(find(name))
-
-
 def solved_cases(exercise: Exercise) -> tuple[list[Case], list[Outcome]]:
-    """The cases of a check and what the reference makes of them; kept for the exercises of the catalogue."""
-    try:
-        if find(exercise.name) is exercise:
-            return _solved(exercise.name)
-    except UnknownExerciseError:
-        pass
-    return _solve(exercise)
-
-
-def _solve(exercise: Exercise) -> tuple[list[Case], list[Outcome]]:
+    """The cases of a check and what the reference makes of them. Worked out once."""
     cases = exercise.all_cases()
     return cases, run_reference(exercise.reference, cases, exercise.parameters, exercise.gradients)
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rlhf_lab.exercises.running import Outcome
+from rlhf_lab.exercises.execution import Outcome
 
 # dtype -> tolerance, relative to the entry and, much smaller, to the largest entry
 _TOLERANCES = {torch.float64: (1e-7, 1e-9), torch.float32: (2e-4, 1e-6), torch.float16: (1e-2, 1e-2)}

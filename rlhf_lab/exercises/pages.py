@@ -1,13 +1,10 @@
-"""An exercise as notebook cells: header, stub, folded hints and solution. And the stubs filled in, for tests."""
+"""An exercise as notebook cells: header, stub, folded hints and solution."""
 
 import ast
-import copy
 import inspect
 import re
 import textwrap
-from typing import Any
 
-from rlhf_lab.exercises.catalogue import find, names
 from rlhf_lab.exercises.framework import Exercise
 
 # What a solution may use -> the line that imports it. The stub's cell has those that its exercise needs.
@@ -33,12 +30,13 @@ def header(exercise: Exercise) -> str:
 
 def stub(exercise: Exercise) -> str:
     """The code cell for the learner: imports, signature, docstring, `...`, check."""
-    return _cell(exercise, _without_body(exercise))
-
-
-def solved(exercise: Exercise) -> str:
-    """The same cell with the solution filled in."""
-    return _cell(exercise, exercise.solution)
+    used = {node.id for node in ast.walk(ast.parse(exercise.solution)) if isinstance(node, ast.Name)}
+    wanted = [name for name in _IMPORTS if name in used | {"torch"}]
+    plain = [_IMPORTS[name] for name in wanted if name in _STANDARD]
+    torches = [_IMPORTS[name] for name in wanted if name not in _STANDARD]
+    ours = ["from rlhf_lab.exercises import check"]
+    imports = "\n\n".join("\n".join(group) for group in (plain, torches, ours) if group)
+    return f"{imports}\n\n\n{_without_body(exercise)}\n\n\n{exercise.name} = check({exercise.name})"
 
 
 def folds(exercise: Exercise) -> str:
@@ -56,32 +54,11 @@ def cells(exercise: Exercise) -> tuple[tuple[str, str], ...]:
     return ("markdown", header(exercise)), ("code", stub(exercise)), ("markdown", folds(exercise))
 
 
-def fill_stubs(notebook: dict[str, Any]) -> dict[str, Any]:
-    """A copy of a notebook (as parsed JSON) in which every exercise's stub is replaced by its solution."""
-    notebook = copy.deepcopy(notebook)
-    answers = {stub(exercise): solved(exercise) for exercise in map(find, names())}
-    for cell in notebook["cells"]:
-        source = "".join(cell["source"])
-        if cell["cell_type"] == "code" and source in answers:
-            cell["source"] = answers[source]
-    return notebook
-
-
 def wrapped(text: str, width: int = 116) -> str:
     """Prose in lines that are easy to read in a source, with no line break inside `code`: a line of Markdown that
     begins with a plus or a minus would be a list."""
     whole = re.sub(r"`[^`]+`", lambda code: code.group().replace(" ", "\0"), inspect.cleandoc(text))
     return textwrap.fill(whole, width, break_long_words=False, break_on_hyphens=False).replace("\0", " ")
-
-
-def _cell(exercise: Exercise, function: str) -> str:
-    used = {node.id for node in ast.walk(ast.parse(exercise.solution)) if isinstance(node, ast.Name)}
-    wanted = [name for name in _IMPORTS if name in used | {"torch"}]
-    plain = [_IMPORTS[name] for name in wanted if name in _STANDARD]
-    torches = [_IMPORTS[name] for name in wanted if name not in _STANDARD]
-    ours = ["from rlhf_lab.exercises import check"]
-    imports = "\n\n".join("\n".join(group) for group in (plain, torches, ours) if group)
-    return f"{imports}\n\n\n{function}\n\n\n{exercise.name} = check({exercise.name})"
 
 
 def _without_body(exercise: Exercise) -> str:

@@ -3,7 +3,7 @@
 import html
 from pathlib import Path
 
-from rlhf_lab.exercises import progress
+from rlhf_lab.exercises import attempts
 from rlhf_lab.exercises.catalogue import find, names, notebook_files, notebook_of
 
 _CSS = (Path(__file__).parent / "progress.css").read_text(encoding="utf-8")
@@ -20,10 +20,10 @@ class ProgressPanel:
         self._notebook, self._files = notebook, notebook_files()
         wanted = [notebook] if notebook is not None else list(self._files)
         self._names = [name for number in wanted for name in names(number)]
-        self._states, self._trouble = progress.states()
+        self._states, self._trouble = attempts.states()
 
     def _state(self, name: str) -> str:
-        return self._states.get(name, progress.State()).words
+        return self._states.get(name, attempts.State()).words
 
     def rows(self) -> list[tuple[str, str, str, str, str]]:
         """(notebook, exercise, difficulty, minutes, state) of each, as words."""

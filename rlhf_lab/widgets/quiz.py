@@ -13,7 +13,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from rlhf_lab.exercises import progress
+from rlhf_lab.exercises import attempts
 from rlhf_lab.widgets.panel import browser_module
 
 _HERE = Path(__file__).parent
@@ -77,7 +77,7 @@ class Quiz(anywidget.AnyWidget):
                 first = not self._tried
                 self._tried = [*self._tried, i]
                 option = self._options[i]
-                alert = progress.record("answered", self._name, option=option.text, right=option.right, first=first)
+                alert = attempts.record("answered", self._name, option=option.text, right=option.right, first=first)
             except Exception as error:  # nobody would see it otherwise
                 alert = f"{type(error).__name__}: {error}"
             self.send({"type": "reply", "alert": alert})

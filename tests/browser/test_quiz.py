@@ -5,8 +5,8 @@ import time
 import pytest
 
 from rlhf_lab.exercises import find
-from rlhf_lab.exercises.pages import solved, stub
-from rlhf_lab.exercises.progress import ProgressStore
+from rlhf_lab.exercises.attempts import ProgressStore
+from rlhf_lab.exercises.pages import stub
 
 QUESTION = "What happens to <b>KL</b>?"
 QUIZ = f"""
@@ -108,8 +108,10 @@ def test_the_explanation_does_not_wait_for_a_busy_kernel(lab):
 def test_checks_and_progress_in_a_notebook(lab):
     """Unattempted, endless, right; then the table knows. The same kernel goes on after a loop that never ends."""
     exercise = find("perplexity")
+    imports = "from rlhf_lab.exercises import check\nfrom torch import Tensor"
+    solved = f"{imports}\n\n{exercise.solution}\n\nperplexity = check(perplexity)"
     table = "from rlhf_lab.widgets import ProgressPanel\nProgressPanel('01')"
-    lab.open_notebook(lab.write_notebook("checks.ipynb", stub(exercise), ENDLESS, solved(exercise), table))
+    lab.open_notebook(lab.write_notebook("checks.ipynb", stub(exercise), ENDLESS, solved, table))
     lab.run_all()
     printed = lab.printed()
     assert "perplexity: not attempted yet" in printed and "has not finished after" in printed

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from detail import detail
 
 from rlhf_lab.evaluation import GoldCurve, brier_floor, brier_score, fit_gold_curve
-from rlhf_lab.exercises.collection.dpo_loss import dpo_loss
+from rlhf_lab.exercises import find
 from rlhf_lab.lessons.shared_task import Task
 from rlhf_lab.models.reward_model import RewardModel
 from rlhf_lab.objectives.best_of_n import best_of_n_estimate, best_of_n_kl
@@ -76,7 +76,8 @@ def dpo(reduce):
     """DPO's loss from log-probabilities of tokens (B, T), the completion's own being made by `reduce`."""
 
     def loss(chosen, rejected, ref_chosen, ref_rejected, mask, beta):
-        return dpo_loss(*(reduce(x, mask) for x in (chosen, rejected, ref_chosen, ref_rejected)), beta)
+        sums = (reduce(x, mask) for x in (chosen, rejected, ref_chosen, ref_rejected))
+        return find("dpo_loss").reference(*sums, beta)
 
     return loss
 

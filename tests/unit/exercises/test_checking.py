@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from rlhf_lab.exercises import check, find, hint, judge
+from rlhf_lab.exercises.attempts import ProgressStore
 from rlhf_lab.exercises.checking import _GIVEN
 from rlhf_lab.exercises.framework import Case, Exercise, mistake
-from rlhf_lab.exercises.progress import ProgressStore
 
 REFERENCE = find("perplexity").reference
 
@@ -87,7 +87,8 @@ def test_a_known_mistake_shows_the_smallest_case(capsys):
         "      token_counts = [30, 10]",
         "    yours:    7.389",
         "    expected: 4.482",
-        '  The notebook goes on with the package\'s own until then. hint("perplexity") shows a hint.',
+        "  The notebook goes on with the package's own until then. For a hint, run in a new cell:",
+        '    from rlhf_lab.exercises import hint; hint("perplexity")',
     ]
 
 
@@ -243,6 +244,15 @@ def test_an_unknown_name_tells_which_comes_close(capsys):
 
     assert check(perplexitty) is perplexitty
     assert "Did you mean perplexity?" in capsys.readouterr().out
+
+
+def test_what_a_message_says_to_run_gives_a_hint(capsys):
+    """In a page that has imported nothing but `check`."""
+    _GIVEN.clear()
+    words, _ = says(capsys, lambda losses, counts: losses.mean().exp())
+    exec(words.splitlines()[-1].strip(), {})
+    assert capsys.readouterr().out.startswith("Hint 1 of 2.")
+    _GIVEN.clear()
 
 
 def test_hints_grow_and_are_kept(capsys):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rlhf_lab.exercises.comparing import agrees, difference, shown
-from rlhf_lab.exercises.running import Failure, Outcome
+from rlhf_lab.exercises.execution import Failure, Outcome
 
 
 def same(yours, expected, **options):

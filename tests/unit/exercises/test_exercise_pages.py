@@ -1,5 +1,6 @@
 """Exercises as cells: the notebooks show just what the exercise files say, and run unattempted and solved."""
 
+import inspect
 import json
 import os
 import subprocess
@@ -8,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from rlhf_lab.exercises import find, names
-from rlhf_lab.exercises.catalogue import BY_NOTEBOOK, notebook_files, notebook_of
-from rlhf_lab.exercises.pages import cells, fill_stubs, folds, header, solved, stub
+from rlhf_lab.exercises import catalogue, check, find, names
+from rlhf_lab.exercises.catalogue import by_notebook, notebook_files, notebook_of
+from rlhf_lab.exercises.pages import cells, folds, header, stub
+
+sys.path.insert(0, str(Path(__file__).parent))
+from filling import fill_stubs, solved
 
 NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
 ASKED = [name for number in notebook_files() for name in names(number)]
@@ -97,6 +101,31 @@ def test_the_command_prints_the_cells():
 
 
 def test_the_catalogue_is_sound():
-    assert list(BY_NOTEBOOK) == sorted(BY_NOTEBOOK) and len(set(names())) == len(names())
+    assert list(by_notebook()) == sorted(by_notebook()) and len(set(names())) == len(names())
+    assert sorted(names()) == sorted(path.stem for path in (NOTEBOOKS / "exercises").glob("*.py"))
     assert all(find(name).name == name for name in names())
     assert names("99") == ()
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """The exercises are looked for in this empty folder."""
+    monkeypatch.setattr(catalogue, "FOLDER", tmp_path / "exercises")
+    catalogue.by_notebook.cache_clear()
+    yield tmp_path / "exercises"
+    catalogue.by_notebook.cache_clear()
+
+
+def test_without_the_folder_one_sentence_says_so(elsewhere):
+    with pytest.raises(FileNotFoundError, match="so that notebooks/ stays beside rlhf_lab/"):
+        check(lambda losses, counts: losses, name="perplexity")
+
+
+def test_an_exercise_is_a_file_and_a_row(elsewhere):
+    elsewhere.mkdir()
+    (elsewhere / "catalogue.json").write_text('{"00": ["exp"], "01": ["missing"]}', encoding="utf-8")
+    source = "def exp(x):\n    return x.exp()\n"
+    (elsewhere / "exp.py").write_text(f"{source}\n\nEXERCISE = exp\n", encoding="utf-8")
+    assert names() == ("exp", "missing") and inspect.getsource(find("exp")) == source and find("exp") is find("exp")
+    with pytest.raises(FileNotFoundError, match="lists the exercise missing, but there is no file"):
+        find("missing")

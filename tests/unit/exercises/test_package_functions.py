@@ -10,8 +10,8 @@ from rlhf_lab.evaluation import accuracy_ceiling as ceiling_of
 from rlhf_lab.evaluation import expected_calibration_error, wilson_interval
 from rlhf_lab.exercises import find
 from rlhf_lab.exercises.comparing import difference
+from rlhf_lab.exercises.execution import Outcome, run_reference
 from rlhf_lab.exercises.framework import Case
-from rlhf_lab.exercises.running import Outcome, run_reference
 from rlhf_lab.feedback import Record, preference_pairs, split_by_group
 from rlhf_lab.feedback.agreement import cohen_kappa
 from rlhf_lab.feedback.raters import compare_value

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from rlhf_lab.exercises import find, names, progress
-from rlhf_lab.exercises.progress import ProgressStore
+from rlhf_lab.exercises import attempts, find, names
+from rlhf_lab.exercises.attempts import ProgressStore
 from rlhf_lab.widgets.progress import ProgressPanel
 from rlhf_lab.widgets.quiz import Option, Quiz
 
@@ -98,14 +98,14 @@ def test_the_table_of_a_fresh_learner():
 
 def test_the_table_follows():
     first, second, *rest = names("01")
-    progress.record("hinted", first, number=1)
-    progress.record("solved", first)
-    progress.record("attempted", second)
+    attempts.record("hinted", first, number=1)
+    attempts.record("solved", first)
+    attempts.record("attempted", second)
     panel = ProgressPanel("01")
     assert [row[-1] for row in panel.rows()][:3] == ["● solved with hints", "◐ attempted", "○ not attempted"]
     assert panel.next_step().startswith("1 of 5 solved. Go on with:")
     for name in (second, *rest):
-        progress.record("solved", name)
+        attempts.record("solved", name)
     assert ProgressPanel("01").next_step().startswith("All 5 solved.")
 
 

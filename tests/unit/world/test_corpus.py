@@ -31,12 +31,12 @@ from rlhf_lab.world import (
 CORPUS = paths.data_dir() / "corpus"
 
 
-@pytest.mark.slow
 @pytest.fixture(scope="module")
 def maker(load_script):
     return load_script("corpus")
 
 
+@pytest.mark.slow
 def test_the_corpus_is_made_again_byte_for_byte(tmp_path, maker):
     for path in maker.write_corpus(tmp_path):
         same = path.read_bytes() == (CORPUS / path.name).read_bytes()

@@ -7,8 +7,8 @@ from contextlib import closing
 
 import pytest
 
-from rlhf_lab.exercises import progress
-from rlhf_lab.exercises.progress import Event, ProgressError, ProgressStore, State, fold
+from rlhf_lab.exercises import attempts
+from rlhf_lab.exercises.attempts import Event, ProgressError, ProgressStore, State, fold
 
 
 def test_events_are_kept_in_order(tmp_path):
@@ -21,8 +21,8 @@ def test_events_are_kept_in_order(tmp_path):
 
 
 def test_the_default_is_the_learners_folder(home):
-    assert progress.record("solved", "gae") == ""
-    assert (home / "progress.sqlite").exists() and progress.states() == ({"gae": State(1, True, 0)}, "")
+    assert attempts.record("solved", "gae") == ""
+    assert (home / "progress.sqlite").exists() and attempts.states() == ({"gae": State(1, True, 0)}, "")
 
 
 def test_several_writers_lose_nothing(tmp_path):
@@ -101,26 +101,26 @@ def test_a_file_that_cannot_be_used_is_a_sentence_and_left_alone(home, spoil, wo
     path = home / "progress.sqlite"
     spoil(path)
     before = path.read_bytes() if path.is_file() else None
-    sentence = progress.record("solved", "gae") if not can_write else progress.states()[1]
+    sentence = attempts.record("solved", "gae") if not can_write else attempts.states()[1]
     assert words in sentence and "\n" not in sentence
-    assert words in progress.states()[1] and progress.states()[0] == {}
+    assert words in attempts.states()[1] and attempts.states()[0] == {}
     assert before is None or path.read_bytes() == before
     with pytest.raises(ProgressError):
         ProgressStore().events()
 
 
 def test_a_locked_file_is_waited_for_and_not_for_long(home):
-    progress.record("solved", "gae")
+    attempts.record("solved", "gae")
     with closing(sqlite3.connect(home / "progress.sqlite", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         started = time.perf_counter()
-        assert "locked" in progress.record("solved", "other") and "locked" in progress.states()[1]
+        assert "locked" in attempts.record("solved", "other") and "locked" in attempts.states()[1]
         assert time.perf_counter() - started < 1.5
         other.execute("ROLLBACK")
-    assert progress.record("solved", "other") == "" and len(progress.states()[0]) == 2
+    assert attempts.record("solved", "other") == "" and len(attempts.states()[0]) == 2
 
 
 def test_a_home_that_cannot_be_made_is_a_sentence(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("RLHF_LAB_HOME", str(tmp_path / "file" / "home"))
-    assert "progress" in progress.record("solved", "gae") and progress.states()[1]
+    assert "progress" in attempts.record("solved", "gae") and attempts.states()[1]

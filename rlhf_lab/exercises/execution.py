@@ -69,21 +69,18 @@ def run_guarded(
     parameters: Sequence[str],
     by: Sequence[str] = (),
     seconds: float = SECONDS,
-    stop: Callable[[int, Outcome], bool] = lambda number, outcome: False,
 ) -> tuple[list[Outcome], str]:
     """Outcomes of a learner's function, and what it printed.
 
-    by: parameters by which the result is differentiated. stop(i, outcome): called after each case, whether the
-    rest may be left out. Where time runs out, the case that was running is the last one.
+    by: parameters by which the result is differentiated. Where time runs out, the case that was running is the last
+    one.
     """
     outcomes: list[Outcome] = []
 
     def work() -> None:
         try:
-            for i, case in enumerate(cases):
+            for case in cases:
                 outcomes.append(_outcome(function, case, parameters, by))
-                if stop(i, outcomes[-1]):
-                    return
         except _TimeIsUp:
             pass
 

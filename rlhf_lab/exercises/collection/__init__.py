@@ -1,1 +1,0 @@
-"""One file an exercise. `rlhf_lab.exercises` says how they are written."""
