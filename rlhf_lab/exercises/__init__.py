@@ -43,6 +43,5 @@ of must still be rejected: the tests change the reference automatically and requ
 
 from rlhf_lab.exercises.catalogue import find, names
 from rlhf_lab.exercises.checking import check, hint, judge
-from rlhf_lab.exercises.framework import Case, Exercise, Mistake, Verdict, mistake
 
-__all__ = ["Case", "Exercise", "Mistake", "Verdict", "check", "find", "hint", "judge", "mistake", "names"]
+__all__ = ["check", "find", "hint", "judge", "names"]

@@ -68,7 +68,6 @@ def run_guarded(
     cases: Sequence[Case],
     parameters: Sequence[str],
     by: Sequence[str] = (),
-    seconds: float = SECONDS,
 ) -> tuple[list[Outcome], str]:
     """Outcomes of a learner's function, and what it printed.
 
@@ -89,7 +88,7 @@ def run_guarded(
     with contextlib.redirect_stdout(printed):
         thread.start()
         try:
-            thread.join(seconds)
+            thread.join(SECONDS)
         finally:
             finished = not thread.is_alive()
             _end(thread)
@@ -97,7 +96,7 @@ def run_guarded(
     if not finished:
         slow = Failure(
             "TimeIsUp",
-            f"your function has not finished after {seconds:g} seconds, on inputs that take a thousandth of that."
+            f"your function has not finished after {SECONDS:g} seconds, on inputs that take a thousandth of that."
             " Is there a loop that never ends?",
         )
         done.append(Outcome(failure=slow))

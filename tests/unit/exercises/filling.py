@@ -3,7 +3,8 @@
 import copy
 from typing import Any
 
-from rlhf_lab.exercises import Exercise, find, names
+from rlhf_lab.exercises import find, names
+from rlhf_lab.exercises.framework import Exercise
 from rlhf_lab.exercises.pages import stub
 
 

@@ -1,6 +1,8 @@
 """What must hold for every exercise of the catalogue: right answers pass, known mistakes are named, others rejected."""
 
+import ast
 import importlib.util
+import inspect
 import sys
 import time
 from pathlib import Path
@@ -66,6 +68,16 @@ def test_it_is_complete(exercise):
     assert exercise.reference.__doc__ and len(exercise.hints) == 2 and len(list(exercise.cases())) >= 3
     sentences = [words for m in exercise.mistakes for words in (m.name, m.explanation)]
     assert all(words.rstrip(")").endswith((".", "?")) for words in sentences)
+
+
+def test_its_file_needs_little(exercise):
+    """Of ours, what the package docstring says; else torch, math and the standard library."""
+    tree = ast.parse(Path(inspect.getsourcefile(exercise.reference)).read_text(encoding="utf-8"))
+    modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    modules |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    ours = {module for module in modules if module.startswith("rlhf_lab")}
+    assert ours <= {"rlhf_lab.exercises.framework", "rlhf_lab.exercises.drawing"}
+    assert {module.split(".")[0] for module in modules - ours} <= {"torch", *sys.stdlib_module_names}
 
 
 def test_the_solution_needs_nothing_of_ours(exercise):
