@@ -205,6 +205,11 @@ def with_baseline(algorithm, baseline):
     return replace(algorithm, advantage=CompletionAdvantage(baseline))
 
 
+def divided_by_the_deviation(epsilon):
+    """GRPO's baseline for one group, without a look at whether its returns are all equal."""
+    return lambda returns, _: (returns - returns.mean()) / (returns.std() + epsilon)
+
+
 ZOO = {"GRPO": GRPO, "RLOO": RLOO, "Dr. GRPO": DR_GRPO, "DAPO": DAPO}
 
 
@@ -213,7 +218,8 @@ ZOO = {"GRPO": GRPO, "RLOO": RLOO, "Dr. GRPO": DR_GRPO, "DAPO": DAPO}
     "flat groups teach nothing; the leave-one-out baseline leaves the sample out; the two divisions are choices",
     right=ZOO,
     broken={
-        "0 / 0 in a flat group": ZOO | {"GRPO": with_baseline(GRPO, lambda r, k: group_relative(r, k, epsilon=0.0))},
+        "0 / 0 in a flat group": ZOO | {"GRPO": with_baseline(GRPO, divided_by_the_deviation(epsilon=0.0))},
+        "rounding divided in a flat group": ZOO | {"GRPO": with_baseline(GRPO, divided_by_the_deviation(epsilon=1e-4))},
         "the sample in its own baseline": ZOO | {"RLOO": with_baseline(RLOO, batch_mean_baseline)},
         "Dr. GRPO divides by the deviation": ZOO | {"Dr. GRPO": with_baseline(DR_GRPO, group_relative)},
         "Dr. GRPO divides by the length": ZOO
@@ -223,10 +229,10 @@ ZOO = {"GRPO": GRPO, "RLOO": RLOO, "Dr. GRPO": DR_GRPO, "DAPO": DAPO}
     },
 )
 def groups_are_compared_as_the_papers_say(zoo, tools):
-    returns, flat = torch.tensor([1.0, 2.0, 6.0, 3.0]), torch.full((4,), 7.0)
+    returns = torch.tensor([1.0, 2.0, 6.0, 3.0])
     baseline = {name: algorithm.advantage.baseline for name, algorithm in zoo.items()}
     for name in zoo:
-        assert baseline[name](flat, 4).tolist() == [0.0] * 4, name
+        assert baseline[name](torch.full((10,), 0.3), 10).tolist() == [0.0] * 10, name
     centred = returns - 3.0
     torch.testing.assert_close(baseline["RLOO"](returns, 4), centred * 4 / 3)
     torch.testing.assert_close(baseline["Dr. GRPO"](returns, 4), centred)
