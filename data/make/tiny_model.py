@@ -1,4 +1,4 @@
-"""Makes the tiny model that ships with the course: `python data/make/tiny_model.py`, about 40 minutes on two cores.
+"""Makes the tiny model that ships with the course: `python data/make/tiny_model.py`, an hour on one core.
 
 It trains a tokenizer and then a language model on documents of the tiny world that are generated for the
 purpose, each seen once, none with a held-out prompt. The seed and the number of steps decide everything; with
