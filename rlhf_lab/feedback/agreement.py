@@ -10,7 +10,7 @@
 
 Agreement that chance alone would bring is not worth much, so kappa and alpha subtract it: 1 is
 perfect agreement, 0 is what shuffled answers would give. Import this module by its name; it needs numpy, which
-most of `rlhf_lab.feedback` does not. What ratings say of the policies that they are about is in `feedback.strengths`.
+the rest of `rlhf_lab.feedback` does not.
 """
 
 import math

@@ -15,11 +15,9 @@ NoAnswerError says that it has no answer to this question.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 from rlhf_lab.feedback.errors import FeedbackError, NoAnswerError
-from rlhf_lab.feedback.files import read_records
 from rlhf_lab.feedback.records import VERDICTS, Item, Record, effective, repeat_number
 from rlhf_lab.feedback.session import RatingSession, View
 
@@ -138,11 +136,6 @@ class ReplayRater:
                 numbered.pop(repeat_number(record.item_id), None)
                 numbered[repeat_number(record.item_id)] = record
         self.name = name or next((record.rater_id for record in self._recorded()), "nobody")
-
-    @classmethod
-    def from_file(cls, path: Path | str, name: str = "") -> "ReplayRater":
-        """The rater recorded in a file of `rlhf_lab.feedback.files.write_records`."""
-        return cls(read_records(path), name)
 
     @property
     def items(self) -> list[Item]:
