@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from rlhf_lab.feedback.errors import RecordError
+from rlhf_lab.feedback.kinds import VERDICTS, unknown_kind
 from rlhf_lab.feedback.records import Record, effective
 
 
@@ -57,16 +58,18 @@ def preference_pairs(
     records = ratings(records)
     pairs = []
     for record in records:
-        if record.kind == "compare" and record.winner not in ("tie", "both_bad"):
-            chosen = record.candidate(record.winner).text
-            rejected = next(candidate.text for candidate in record.candidates if candidate.id != record.winner)
-            if chosen != rejected:
-                pairs.append(PreferencePair(record.prompt, chosen, rejected, record.prompt, record.strength))
+        if record.kind == "compare":
+            chosen = [candidate.text for candidate in record.candidates if candidate.id == record.winner]
+            rejected = [candidate.text for candidate in record.candidates if candidate.id != record.winner]
+            if chosen and chosen != rejected:
+                pairs.append(PreferencePair(record.prompt, *chosen, *rejected, record.prompt, record.strength))
         elif record.kind == "rank":
             tiers = [[record.candidate(each).text for each in tier] for tier in record.value]
             pairs += _ordered(record.prompt, tiers)
         elif record.kind == "edit":
             pairs += _ordered(record.prompt, [[record.value["text"]], [record.candidate(record.value["base_id"]).text]])
+        elif record.kind not in ("score", "label"):  # these two are paired below, by prompt
+            raise unknown_kind(record.kind, "preference_pairs")
     for prompt, judged in _judged(records, "score"):
         by_axes: dict[tuple[str, ...], dict[int, list[str]]] = {}
         for record in judged:
@@ -107,7 +110,7 @@ def tied_pairs(records: Iterable[Record]) -> list[TiedPair]:
             both_bad=record.winner == "both_bad",
         )
         for record in ratings(records)
-        if record.winner in ("tie", "both_bad")
+        if record.winner in VERDICTS
     ]
 
 

@@ -18,7 +18,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from rlhf_lab.feedback.errors import FeedbackError, NoAnswerError
-from rlhf_lab.feedback.records import VERDICTS, Item, Record, effective, repeat_number
+from rlhf_lab.feedback.kinds import VERDICTS, unknown_kind
+from rlhf_lab.feedback.records import Item, Record, effective, repeat_number
 from rlhf_lab.feedback.session import RatingSession, View
 
 
@@ -71,8 +72,12 @@ def _asked(kind: str, ask: Any, view: View) -> Any:
         return compare_value(view, *said) if isinstance(said, tuple | list) else compare_value(view, said)
     if kind == "rank":
         return rank_value(view, ask(view.prompt, texts))
-    said = ask(view.prompt, *texts)
-    return edit_value(view, said) if kind == "edit" else dict(said) if isinstance(said, Mapping) else said
+    if kind == "edit":
+        return edit_value(view, ask(view.prompt, *texts))
+    if kind in ("score", "label"):
+        said = ask(view.prompt, *texts)
+        return dict(said) if isinstance(said, Mapping) else said
+    raise unknown_kind(kind, "rate_with")
 
 
 def compare_value(view: View, verdict: str, strength: int | None = None) -> dict[str, Any]:
