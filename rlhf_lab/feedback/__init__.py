@@ -4,8 +4,8 @@
 panel in a notebook, a simulated rater and a recording all answer through it. `gather` is what a notebook
 cell calls to get answers to train on. Nothing here needs torch or Jupyter.
 
-Imported by their own names: `feedback.agreement` (what ratings are worth) and `feedback.strengths` (Bradley-Terry),
-which need numpy, and `feedback.formats` (exports and imports: TRL, Argilla, Chatbot Arena, hh-rlhf).
+Imported by their own names: `feedback.agreement` (what ratings are worth), which needs numpy, and
+`feedback.formats` (exports and imports: TRL, Argilla, Chatbot Arena, hh-rlhf).
 """
 
 from rlhf_lab.feedback.errors import (

@@ -10,7 +10,7 @@
 
 Agreement that chance alone would bring is not worth much, so kappa and alpha subtract it: 1 is
 perfect agreement, 0 is what shuffled answers would give. Import this module by its name; it needs numpy, which
-most of `rlhf_lab.feedback` does not. What ratings say of the policies that they are about is in `feedback.strengths`.
+the rest of `rlhf_lab.feedback` does not.
 """
 
 import math
@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 
 from rlhf_lab.feedback.errors import FeedbackError
-from rlhf_lab.feedback.records import VERDICTS, Record, effective, original_id, repeat_number
+from rlhf_lab.feedback.kinds import KINDS, VERDICTS, unknown_kind
+from rlhf_lab.feedback.records import Record, effective, original_id, repeat_number
 from rlhf_lab.feedback.shares import Share
 
 LEVELS = ("nominal", "ordinal", "interval")
@@ -105,14 +106,7 @@ def time_per_item(records: Iterable[Record]) -> Times:
 def same_answer(record: Record, value: Any, tolerance: int = 0) -> bool:
     """Whether the record's answer is this one: the same winner (of whatever strength), the same tags in any order,
     the same tiers, the same text; scores on the same axes, at most `tolerance` apart."""
-    own = record.value
-    if record.kind == "compare":
-        return own["winner"] == value["winner"]
-    if record.kind == "score":
-        return own.keys() == value.keys() and all(abs(own[axis] - value[axis]) <= tolerance for axis in own)
-    if record.kind == "rank":
-        return [set(tier) for tier in own] == [set(tier) for tier in value]
-    return own["text"] == value["text"] if record.kind == "edit" else set(own) == set(value)
+    return KINDS[record.kind].same(record.value, value, tolerance)
 
 
 # --- Several raters ------------------------------------------------------------------------------------
@@ -128,6 +122,8 @@ def answers_by_rater(
     items, so they must share their answers.)
     FeedbackError for rankings and edits, and where axis or tag is missing.
     """
+    pairs = ". Make pairs of them first."
+    needed = {"score": ": name an axis.", "label": ": name a tag.", "rank": pairs, "edit": pairs}
     table: dict[str, dict[str, Any]] = {}
     for record in _submitted(records):
         if repeat_number(record.item_id) > 1:
@@ -139,11 +135,10 @@ def answers_by_rater(
             answer = record.value.get(axis)
         elif record.kind == "label" and tag is not None:
             answer = tag in record.value
+        elif record.kind in needed:
+            raise FeedbackError(f"Answers of kind {record.kind!r} cannot be tabulated{needed[record.kind]}")
         else:
-            raise FeedbackError(
-                f"Answers of kind {record.kind!r} cannot be tabulated"
-                + {"score": ": name an axis.", "label": ": name a tag."}.get(record.kind, ". Make pairs of them first.")
-            )
+            raise unknown_kind(record.kind, "answers_by_rater")
         if answer is not None:
             table.setdefault(record.item_id, {})[record.rater_id] = answer
     return table

@@ -20,6 +20,7 @@ from statistics import mean
 from typing import Any
 
 from rlhf_lab.feedback.errors import FeedbackError
+from rlhf_lab.feedback.kinds import unknown_kind
 from rlhf_lab.feedback.pairs import has_fault, ratings
 from rlhf_lab.feedback.records import Record
 
@@ -122,8 +123,10 @@ def _judgements(
         return [(value["text"], True)] + ([(base, False)] if base != value["text"] else [])
     if record.kind == "label":
         return [(record.candidates[0].text, not has_fault(record, good_tags))]
-    score = _score(record, axis)
-    return [] if score is None or score == limit else [(record.candidates[0].text, score > limit)]
+    if record.kind == "score":
+        score = _score(record, axis)
+        return [] if score is None or score == limit else [(record.candidates[0].text, score > limit)]
+    raise unknown_kind(record.kind, "unpaired_examples")
 
 
 def _sorted_out(texts: dict[str, str], good: set[str], bad: set[str]) -> list[tuple[str, bool]]:

@@ -11,14 +11,14 @@ pair. Ties of comparisons can be had apart, for a loss that can use them. Gold a
 ratings and give none either. Examples that are no pairs are made in `rlhf_lab.feedback.examples`.
 """
 
-import random
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 from rlhf_lab.feedback.errors import RecordError
-from rlhf_lab.feedback.records import Record, effective, question
+from rlhf_lab.feedback.kinds import VERDICTS, unknown_kind
+from rlhf_lab.feedback.records import Record, effective
 
 
 @dataclass(frozen=True)
@@ -58,16 +58,18 @@ def preference_pairs(
     records = ratings(records)
     pairs = []
     for record in records:
-        if record.kind == "compare" and record.winner not in ("tie", "both_bad"):
-            chosen = record.candidate(record.winner).text
-            rejected = next(candidate.text for candidate in record.candidates if candidate.id != record.winner)
-            if chosen != rejected:
-                pairs.append(PreferencePair(record.prompt, chosen, rejected, record.prompt, record.strength))
+        if record.kind == "compare":
+            chosen = [candidate.text for candidate in record.candidates if candidate.id == record.winner]
+            rejected = [candidate.text for candidate in record.candidates if candidate.id != record.winner]
+            if chosen and chosen != rejected:
+                pairs.append(PreferencePair(record.prompt, *chosen, *rejected, record.prompt, record.strength))
         elif record.kind == "rank":
             tiers = [[record.candidate(each).text for each in tier] for tier in record.value]
             pairs += _ordered(record.prompt, tiers)
         elif record.kind == "edit":
             pairs += _ordered(record.prompt, [[record.value["text"]], [record.candidate(record.value["base_id"]).text]])
+        elif record.kind not in ("score", "label"):  # these two are paired below, by prompt
+            raise unknown_kind(record.kind, "preference_pairs")
     for prompt, judged in _judged(records, "score"):
         by_axes: dict[tuple[str, ...], dict[int, list[str]]] = {}
         for record in judged:
@@ -108,7 +110,7 @@ def tied_pairs(records: Iterable[Record]) -> list[TiedPair]:
             both_bad=record.winner == "both_bad",
         )
         for record in ratings(records)
-        if record.winner in ("tie", "both_bad")
+        if record.winner in VERDICTS
     ]
 
 
@@ -120,43 +122,6 @@ def ratings(records: Iterable[Record]) -> list[Record]:
 def has_fault(record: Record, good_tags: Collection[str] = ()) -> bool:
     """Whether a labelled text has a label that is not among the good ones."""
     return any(tag not in good_tags for tag in record.value)
-
-
-def comparison_records(
-    pairs: Iterable[PreferencePair], rater_id: str, task_id: str, source: str = "human", seed: int = 0
-) -> list[Record]:
-    """Pairs from elsewhere as records of comparisons, for a store, a `ReplayRater` or a session's queue.
-
-    The ids follow from the content, so that the same pairs brought in twice count once. Which text stood on
-    which side is not known of such pairs; it is drawn by the seed, so that it tells nothing about the answer.
-    """
-    records = []
-    for number, pair in enumerate(pairs):
-        rng = random.Random(f"{seed}\x1f{number}")
-        texts = rng.sample([pair.chosen, pair.rejected], 2)
-        item = question(pair.prompt, texts)
-        value = {"winner": item.candidates[texts.index(pair.chosen)].id}
-        if pair.strength is not None:
-            value["strength"] = pair.strength
-        records.append(
-            Record(
-                rater_id=rater_id,
-                source=source,
-                session_id="imported",
-                task_id=task_id,
-                kind="compare",
-                item_id=item.item_id,
-                prompt=pair.prompt,
-                candidates=item.candidates,
-                display_order=tuple(candidate.id for candidate in item.candidates),
-                status="submitted",
-                value=value,
-                input_method="import",
-                uid=content_uid(task_id, rater_id, str(number), item.item_id, str(value)),
-                ts_utc=NO_TIME,
-            )
-        )
-    return records
 
 
 NO_TIME = "1970-01-01T00:00:00.000+00:00"  # the time of what was brought in and does not say when it was made

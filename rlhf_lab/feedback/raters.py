@@ -15,12 +15,11 @@ NoAnswerError says that it has no answer to this question.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 from rlhf_lab.feedback.errors import FeedbackError, NoAnswerError
-from rlhf_lab.feedback.files import read_records
-from rlhf_lab.feedback.records import VERDICTS, Item, Record, effective, repeat_number
+from rlhf_lab.feedback.kinds import VERDICTS, unknown_kind
+from rlhf_lab.feedback.records import Item, Record, effective, repeat_number
 from rlhf_lab.feedback.session import RatingSession, View
 
 
@@ -73,8 +72,12 @@ def _asked(kind: str, ask: Any, view: View) -> Any:
         return compare_value(view, *said) if isinstance(said, tuple | list) else compare_value(view, said)
     if kind == "rank":
         return rank_value(view, ask(view.prompt, texts))
-    said = ask(view.prompt, *texts)
-    return edit_value(view, said) if kind == "edit" else dict(said) if isinstance(said, Mapping) else said
+    if kind == "edit":
+        return edit_value(view, ask(view.prompt, *texts))
+    if kind in ("score", "label"):
+        said = ask(view.prompt, *texts)
+        return dict(said) if isinstance(said, Mapping) else said
+    raise unknown_kind(kind, "rate_with")
 
 
 def compare_value(view: View, verdict: str, strength: int | None = None) -> dict[str, Any]:
@@ -138,11 +141,6 @@ class ReplayRater:
                 numbered.pop(repeat_number(record.item_id), None)
                 numbered[repeat_number(record.item_id)] = record
         self.name = name or next((record.rater_id for record in self._recorded()), "nobody")
-
-    @classmethod
-    def from_file(cls, path: Path | str, name: str = "") -> "ReplayRater":
-        """The rater recorded in a file of `rlhf_lab.feedback.files.write_records`."""
-        return cls(read_records(path), name)
 
     @property
     def items(self) -> list[Item]:

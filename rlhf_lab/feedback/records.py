@@ -5,14 +5,7 @@ how long it took. Records are events and are only ever added: taking an answer b
 names the one it `supersedes`. Answers are in *canonical* form, by candidate id: whether a text stood on the
 left or on the right is kept in `display_order` and never inside the answer.
 
-Five kinds of question share this form; `value` is what differs:
-
-    compare   {"winner": candidate id | "tie" | "both_bad"}, and with a winner, where it was asked for,
-              "strength": 1 (slightly better), 2 (clearly) or 3 (much)
-    score     {axis: int, ...}
-    label     [tag, ...]
-    rank      [[best id, ...], [next id, ...], ...]      ids in one inner list are tied
-    edit      {"base_id": candidate id, "text": rewritten text}
+All kinds of question share this form; what their answers look like is in `feedback.kinds`.
 """
 
 import hashlib
@@ -26,13 +19,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rlhf_lab.feedback.errors import RecordError
+from rlhf_lab.feedback.kinds import KINDS, VERDICTS, is_int
 
 SCHEMA_VERSION = 1
-KINDS = ("compare", "score", "label", "rank", "edit")
 SOURCES = ("human", "simulated", "replay", "gold", "model")
 STATUSES = ("submitted", "skipped", "discarded", "retracted")
-VERDICTS = ("tie", "both_bad")  # answers to a comparison that are no candidate's id
-STRENGTHS = (1, 2, 3)  # how much better the winner of a comparison is: slightly, clearly, much
 
 
 @dataclass(frozen=True)
@@ -54,7 +45,7 @@ class Candidate:
         if not isinstance(self.sampling, Mapping):
             raise RecordError(f"The sampling settings of candidate {self.id!r} must be a dict.")
         object.__setattr__(self, "sampling", _as_json(dict(self.sampling), "sampling settings"))
-        if self.seed is not None and not _is_int(self.seed):
+        if self.seed is not None and not is_int(self.seed):
             raise RecordError(f"The seed of candidate {self.id!r} must be a whole number or None.")
 
     def to_dict(self) -> dict[str, Any]:
@@ -101,14 +92,14 @@ def question(
         )
     ids: list[str] = []
     for policy, text in zip(policies, texts, strict=True):
-        same = _digest(policy, text)
+        same = _id_of(policy, text)
         twins = sum(taken.split("-")[0] == same for taken in ids)
         ids.append(f"{same}-{twins + 1}" if twins else same)
     candidates = tuple(
         Candidate(each, text, policy, sampling or {}, seed)
         for each, text, policy, seed in zip(ids, texts, policies, seeds, strict=True)
     )
-    return Item(_digest(prompt, *ids), prompt, candidates, is_gold)
+    return Item(_id_of(prompt, *ids), prompt, candidates, is_gold)
 
 
 def compare_item(
@@ -166,7 +157,7 @@ class Record:
     display_order: tuple[str, ...]  # candidate ids as they stood on the screen, from the left
     # the answer
     status: str  # one of STATUSES
-    value: Any = None  # see the module's docstring; None unless submitted
+    value: Any = None  # see `feedback.kinds`; None unless submitted
     confidence: float | None = None  # 0 (a guess) to 1 (certain)
     note: str = ""  # anything the rater wants to add
     supersedes: str | None = None  # uid of the record that this one replaces or takes back
@@ -200,7 +191,7 @@ class Record:
                 f"display_order must name every candidate of item {self.item_id!r} once;"
                 f" got {list(self.display_order)}."
             )
-        if self.client_ms is not None and not (_is_int(self.client_ms) and self.client_ms >= 0):
+        if self.client_ms is not None and not (is_int(self.client_ms) and self.client_ms >= 0):
             raise RecordError(f"client_ms must be a whole number of milliseconds or None; got {self.client_ms!r}.")
         if self.confidence is not None and not (_is_number(self.confidence) and 0 <= self.confidence <= 1):
             raise RecordError(f"confidence must be between 0 and 1, or None; got {self.confidence!r}.")
@@ -211,7 +202,9 @@ class Record:
         if self.status == "retracted" and self.supersedes is None:
             raise RecordError("A retraction must name the record it takes back in `supersedes`.")
         if self.status == "submitted":
-            object.__setattr__(self, "value", check_value(self.kind, self.value, self.candidates))
+            value = _as_json(self.value, f"the answer to a question of kind {self.kind!r}")
+            KINDS[self.kind].check(value, [candidate.id for candidate in self.candidates])
+            object.__setattr__(self, "value", value)
         elif self.value is not None:
             raise RecordError(f"A record with status {self.status!r} carries no value; got {self.value!r}.")
 
@@ -227,7 +220,7 @@ class Record:
 
     @property
     def strength(self) -> int | None:
-        """Of a submitted comparison with a winner: how much better it is, one of STRENGTHS; None if nobody said."""
+        """Of a submitted comparison with a winner: how much better it is, 1 to 3; None if nobody said."""
         return self.value.get("strength") if self.winner is not None else None
 
     def candidate(self, candidate_id: str) -> Candidate:
@@ -254,7 +247,7 @@ class Record:
         if not isinstance(content, Mapping):
             raise RecordError(f"A record must be a JSON object; got {type(content).__name__}.")
         version = content.get("schema_version", SCHEMA_VERSION)
-        if _is_int(version) and version > SCHEMA_VERSION:
+        if is_int(version) and version > SCHEMA_VERSION:
             raise RecordError(
                 f"This record was written by a newer version of RLHF Lab (form {version}, we read"
                 f" {SCHEMA_VERSION}). Update RLHF Lab."
@@ -291,64 +284,6 @@ def effective(events: Iterable[Record]) -> list[Record]:
     return [event for event in events if event.uid not in superseded and event.status != "retracted"]
 
 
-def check_value(kind: str, value: Any, candidates: Sequence[Candidate]) -> Any:
-    """The answer in plain JSON values, or RecordError saying what is wrong with it."""
-    ids = [candidate.id for candidate in candidates]
-    return _CHECKS[kind](_as_json(value, f"the answer to a question of kind {kind!r}"), ids)
-
-
-def _check_compare(value: Any, ids: list[str]) -> Any:
-    if len(ids) != 2:
-        raise RecordError(f"A comparison needs two candidates; got {len(ids)}.")
-    allowed = [*ids, *VERDICTS]
-    if not isinstance(value, dict) or set(value) - {"strength"} != {"winner"} or value["winner"] not in allowed:
-        raise RecordError(f'The answer to a comparison is {{"winner": ...}} with one of {allowed}; got {value!r}.')
-    if "strength" in value:
-        if not _is_int(value["strength"]) or value["strength"] not in STRENGTHS:
-            raise RecordError(f"The strength of a preference is 1 (slightly), 2 (clearly) or 3 (much); got {value!r}.")
-        if value["winner"] in VERDICTS:
-            raise RecordError(f"Only a preference has a strength, {value['winner']!r} has none; got {value!r}.")
-    return value
-
-
-def _check_score(value: Any, ids: list[str]) -> Any:
-    if not isinstance(value, dict) or not value or not all(_is_int(score) for score in value.values()):
-        raise RecordError(f"Scores are {{axis: whole number}} with at least one axis; got {value!r}.")
-    return value
-
-
-def _check_label(value: Any, ids: list[str]) -> Any:
-    if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):
-        raise RecordError(f"Labels are a list of tags, empty for none of them; got {value!r}.")
-    if len(set(value)) != len(value):
-        raise RecordError(f"A tag is named twice: {value!r}.")
-    return value
-
-
-def _check_rank(value: Any, ids: list[str]) -> Any:
-    is_nested = isinstance(value, list) and all(isinstance(tier, list) and tier for tier in value)
-    named = [candidate_id for tier in value for candidate_id in tier] if is_nested else []
-    if not all(isinstance(candidate_id, str) for candidate_id in named) or sorted(named) != sorted(ids):
-        raise RecordError(f"A ranking is a list of lists that names each of {ids} once; got {value!r}.")
-    return value
-
-
-def _check_edit(value: Any, ids: list[str]) -> Any:
-    if not isinstance(value, dict) or set(value) != {"base_id", "text"} or value["base_id"] not in ids:
-        raise RecordError(f'An edit is {{"base_id": one of {ids}, "text": ...}}; got {value!r}.')
-    _require_text(value["text"], "the edited text")
-    return value
-
-
-_CHECKS = {
-    "compare": _check_compare,
-    "score": _check_score,
-    "label": _check_label,
-    "rank": _check_rank,
-    "edit": _check_edit,
-}
-
-
 def _candidates(candidates: Iterable[Candidate], item_id: str) -> tuple[Candidate, ...]:
     candidates = tuple(candidates)
     if not candidates or not all(isinstance(candidate, Candidate) for candidate in candidates):
@@ -372,10 +307,6 @@ def _require_text(value: Any, name: str) -> None:
         raise RecordError(f"{name} must be a string; got {type(value).__name__}.")
 
 
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -390,5 +321,6 @@ def _as_json(value: Any, name: str) -> Any:
         raise RecordError(f"{name} must be made of JSON values ({error}); got {value!r}.") from error
 
 
-def _digest(*parts: str) -> str:
+def _id_of(*parts: str) -> str:
+    """An id that follows from the content."""
     return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:12]

@@ -14,7 +14,6 @@ few methods. It keeps three promises.
 Methods may be called from any thread.
 """
 
-import math
 import random
 import threading
 import uuid
@@ -23,7 +22,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from rlhf_lab.feedback.errors import ConflictError, FeedbackError
-from rlhf_lab.feedback.records import KINDS, Candidate, Item, Record, effective, original_id, repeat_number
+from rlhf_lab.feedback.kinds import KINDS
+from rlhf_lab.feedback.records import Candidate, Item, Record, effective, original_id, repeat_number
 from rlhf_lab.feedback.store import FeedbackStore
 
 
@@ -177,7 +177,7 @@ class RatingSession:
             known = self._last
             events, last = self.store.history(self.task_id, self.rater_id)
             if last != known or self._problem:
-                self._digest(events, last)
+                self._take_over(events, last)
 
     def sibling(
         self,
@@ -203,10 +203,10 @@ class RatingSession:
     # -- inside: everything below is called with the lock held ------------------------------------
 
     def _load(self) -> None:
-        self._digest(*self.store.history(self.task_id, self.rater_id))
+        self._take_over(*self.store.history(self.task_id, self.rater_id))
 
-    def _digest(self, events: list[Record], last: int) -> None:
-        """Take over what the store says, and begin a new turn."""
+    def _take_over(self, events: list[Record], last: int) -> None:
+        """Go on from what the store says, in a new turn."""
         self._last = last
         events = [event for event in events if event.kind == self.kind]
         self._records = effective(events)
@@ -315,24 +315,14 @@ class RatingSession:
         return True
 
 
-# Kind of question -> fewest and most candidates, and the same in words.
-_CANDIDATES = {
-    "compare": (2, 2, "two"),
-    "score": (1, 1, "one"),
-    "label": (1, 1, "one"),
-    "rank": (2, math.inf, "two or more"),
-    "edit": (1, 1, "one"),
-}
-
-
 def _checked(queue: Sequence[Item], kind: str) -> tuple[Item, ...]:
     items = tuple(queue)
     for item in items:
         if not isinstance(item, Item):
             raise FeedbackError(f"A queue is made of Items; got {type(item).__name__}.")
-        least, most, words = _CANDIDATES[kind]
-        if not least <= len(item.candidates) <= most:
-            raise FeedbackError(f"Item {item.item_id!r} has {len(item.candidates)} candidates; {kind} takes {words}.")
+        if not KINDS[kind].least <= len(item.candidates) <= KINDS[kind].most:
+            takes = KINDS[kind].in_words
+            raise FeedbackError(f"Item {item.item_id!r} has {len(item.candidates)} candidates; {kind} takes {takes}.")
     if len({item.item_id for item in items}) != len(items):
         raise FeedbackError("Two items of the queue have the same item_id. Give each its own.")
     return items

@@ -28,8 +28,8 @@ from rlhf_lab.training.reward_examples import LabelledText, Ranking, ScoredText
 from rlhf_lab.training.reward_objectives import Labels, Objective, Pairs, PairsWithTies, Rankings, Scores
 from rlhf_lab.world import SimulatedRater, Taste
 
-KINDS = ("compare", "score", "rank", "label", "edit")
 READ_AT_ONCE = {"compare": 2, "score": 1, "rank": 4, "label": 1, "edit": 1}  # completions in a question
+CONTENDERS = tuple(READ_AT_ONCE)  # the kinds of feedback, comparisons first: the others are measured against them
 LIKED = "liked"  # the one label of these sittings: a thumb up
 Pool = Sequence[tuple[str, Sequence[str]]]  # (prompt, its completions)
 
@@ -111,8 +111,8 @@ def sitting(
     failings: of the `SimulatedRater`, its temperature for example.
     ValueError for an unknown kind, and where the pool is used up before the time is: then it should be larger.
     """
-    if kind not in KINDS:
-        raise ValueError(f"The kinds of feedback are {', '.join(KINDS)}; got {kind!r}.")
+    if kind not in CONTENDERS:
+        raise ValueError(f"The kinds of feedback are {', '.join(CONTENDERS)}; got {kind!r}.")
     scale = {"scale": (0, 1)} if kind == "label" else {}  # a thumb is a score with two steps
     rater = SimulatedRater(taste, seed=seed, **scale, **failings)
     examples, answers, used = [], 0, 0.0

@@ -25,7 +25,7 @@ from dataclasses import asdict
 import torch
 
 from rlhf_lab.evaluation import learning_curve, over_runs
-from rlhf_lab.lessons.label_budgets import KINDS, KnownPairs, Pace, Sitting, sitting, write_pool
+from rlhf_lab.lessons.label_budgets import CONTENDERS, KnownPairs, Pace, Sitting, sitting, write_pool
 from rlhf_lab.models.loading import load_language_model
 from rlhf_lab.models.reward_model import RewardModel
 from rlhf_lab.paths import data_dir
@@ -74,7 +74,7 @@ def kinds(language_model, tokenizer, pool, known, taste, sittings, seeds, pace) 
     """A row for each kind and each length of a sitting."""
     rows = []
     for seconds in sittings:
-        for kind in KINDS:
+        for kind in CONTENDERS:
             said = [sitting(kind, pool, taste, seconds, pace, seed, temperature=TEMPERATURE) for seed in range(seeds)]
             found = [trained(language_model, tokenizer, each, known, seed) for seed, each in enumerate(said)]
             heads, wholes = zip(*found, strict=True)

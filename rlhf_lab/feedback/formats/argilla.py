@@ -19,8 +19,9 @@ from typing import Any
 
 from rlhf_lab.feedback.errors import RecordError
 from rlhf_lab.feedback.formats.rows import text_of
+from rlhf_lab.feedback.kinds import KINDS, VERDICTS, unknown_kind
 from rlhf_lab.feedback.pairs import NO_TIME, content_uid, ratings
-from rlhf_lab.feedback.records import KINDS, VERDICTS, Candidate, Record, question
+from rlhf_lab.feedback.records import Candidate, Record, question
 
 _NO_TAG = "none"
 _USERS = uuid.uuid5(uuid.NAMESPACE_DNS, "raters.rlhf-lab")
@@ -135,6 +136,8 @@ def _answers(record: Record, names: Mapping[str, str]) -> dict[str, Any]:
         return {"labels": list(value) or [_NO_TAG]}
     if record.kind == "edit":
         return {"edit": value["text"]}
+    if record.kind != "rank":
+        raise unknown_kind(record.kind, "to_argilla")
     ties = " ".join("=".join(names[each] for each in tier) for tier in value if len(tier) > 1)
     ranking = {"ranking": [names[each] for tier in value for each in tier]}
     return {**ranking, "ties": ties} if ties else ranking
@@ -153,6 +156,8 @@ def _value(kind: str, answers: Mapping[str, Any], ids: Sequence[str]) -> Any:
         return [tag for tag in answers["labels"] if tag != _NO_TAG]
     if kind == "edit":
         return {"base_id": ids[0], "text": answers["edit"]}
+    if kind != "rank":
+        raise unknown_kind(kind, "from_argilla")
     tied = [set(group.split("=")) for group in answers.get("ties", "").split()]
     tiers: list[list[str]] = []
     before: set[str] = set()

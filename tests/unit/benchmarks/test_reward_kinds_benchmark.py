@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rlhf_lab.lessons.label_budgets import KINDS
+from rlhf_lab.lessons.label_budgets import CONTENDERS
 from rlhf_lab.models.loading import load_language_model
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "reward_kinds.py"
@@ -28,7 +28,7 @@ def test_both_experiments(benchmark):
         assert [len(values) for values in results["curve"][part]] == [2, 2]
         assert all(len(row[part]) == 2 and 0 < min(row[part]) <= max(row[part]) < 1 for row in results["kinds"])
     assert any(len(set(row["head"])) == 2 for row in results["kinds"])  # a seed makes a difference
-    assert [row["kind"] for row in results["kinds"]] == list(KINDS)
+    assert [row["kind"] for row in results["kinds"]] == list(CONTENDERS)
     rows = {row["kind"]: row for row in results["kinds"]}
     assert rows["label"]["answers"] > rows["compare"]["answers"] > rows["edit"]["answers"] > 0
     assert 0.5 < results["ceiling"] < 1 and results["pace"]["words_read_a_minute"] == 240

@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.optimize import minimize
 
-from rlhf_lab.evaluation.policy_strengths import bradley_terry, results_by_policy
 from rlhf_lab.feedback import FeedbackError, RatingSession, Record, compare_item, compare_value, question, rate_with
 from rlhf_lab.feedback.agreement import (
     answers_by_rater,
@@ -36,19 +34,6 @@ OBSERVERS = """
 """
 UNITS = list(zip(*([int(x) or None for x in line.split()] for line in OBSERVERS.split("\n") if line), strict=True))
 
-# Agresti (2002), table 10.10: games won by row against column, American League 1987, 13 games a pair.
-TEAMS = ("Milwaukee", "Detroit", "Toronto", "New York", "Boston", "Cleveland", "Baltimore")
-GAMES = [
-    [0, 7, 9, 7, 7, 9, 11],
-    [6, 0, 7, 5, 11, 9, 9],
-    [4, 6, 0, 7, 7, 8, 12],
-    [6, 8, 6, 0, 6, 7, 10],
-    [6, 2, 6, 7, 0, 7, 12],
-    [4, 4, 5, 6, 6, 0, 6],
-    [2, 4, 1, 3, 1, 7, 0],
-]
-LEAGUE = [(TEAMS[i], TEAMS[j], GAMES[i][j]) for i in range(7) for j in range(7) if i != j]
-
 
 # -- published values --
 
@@ -70,26 +55,6 @@ def test_cohens_own_example():
     assert cohen_kappa(*zip(*pairs, strict=True)) == pytest.approx(0.492, abs=5e-4)
     yes_no = [("y", "y")] * 20 + [("y", "n")] * 5 + [("n", "y")] * 10 + [("n", "n")] * 15
     assert cohen_kappa(*zip(*yes_no, strict=True)) == pytest.approx(0.4)
-
-
-def test_agrestis_baseball_teams():
-    """Strengths and standard errors against Baltimore, as in Agresti and in the R package BradleyTerry2."""
-    strengths = bradley_terry(LEAGUE)
-    published = {
-        "Milwaukee": (1.5814, 0.3433),
-        "Detroit": (1.4364, 0.3396),
-        "Toronto": (1.2945, 0.3367),
-        "New York": (1.2476, 0.3359),
-        "Boston": (1.1077, 0.3339),
-        "Cleveland": (0.6839, 0.3319),
-    }
-    for team, (estimate, error) in published.items():
-        assert strengths[team] - strengths["Baltimore"] == pytest.approx(estimate, abs=1e-4)
-        low, high = strengths.interval(team, against="Baltimore")
-        assert (high - low) / 2 / 1.959964 == pytest.approx(error, abs=1e-4)
-        assert (low + high) / 2 == pytest.approx(estimate, abs=1e-4)
-    assert strengths.probability("Milwaukee", "Baltimore") == pytest.approx(1 / (1 + math.exp(-1.5814)), abs=1e-4)
-    assert sum(strengths.values) == pytest.approx(0)
 
 
 # -- coefficients: what must hold --
@@ -161,72 +126,6 @@ def test_alpha_of_perfect_and_of_shuffled_answers():
         assert abs(krippendorff_alpha([(t, rng.choice(truth)) for t in truth], level)) < 0.06
     with pytest.raises(FeedbackError, match="nominal, ordinal, interval"):
         krippendorff_alpha([], "ratio")
-
-
-# -- Bradley-Terry --
-
-
-@pytest.mark.parametrize("prior", [0.0, 0.5])
-def test_strengths_are_the_maximum(prior):
-    rng = random.Random(7)
-    true = {"a": 1.0, "b": 0.3, "c": -0.2, "d": -1.1}
-    results = []
-    for a, b in combinations(true, 2):
-        for _ in range(30):
-            results.append((a, b) if rng.random() < 1 / (1 + math.exp(true[b] - true[a])) else (b, a))
-    strengths = bradley_terry(results, prior=prior)
-
-    def loss(values):
-        value = dict(zip(true, values, strict=True))
-        phantom = sum(np.logaddexp(0, v) + np.logaddexp(0, -v) for v in values)
-        return sum(np.logaddexp(0, value[b] - value[a]) for a, b in results) + prior * phantom
-
-    best = minimize(loss, np.zeros(4), tol=1e-10).x
-    assert strengths.values == pytest.approx(best - best.mean(), abs=1e-4)
-
-
-@pytest.mark.slow
-def test_intervals_cover():
-    rng, true, covered = random.Random(1), {"a": 0.8, "b": 0.0, "c": -0.8}, 0
-    for _ in range(200):
-        results = [
-            (a, b) if rng.random() < 1 / (1 + math.exp(true[b] - true[a])) else (b, a)
-            for a, b in combinations(true, 2)
-            for _ in range(40)
-        ]
-        low, high = bradley_terry(results, prior=0.01).interval("a", against="c")
-        covered += low <= 1.6 <= high
-    assert 180 <= covered <= 199  # 190 expected of 200, standard deviation 3
-
-
-def test_strengths_without_an_answer():
-    with pytest.raises(FeedbackError, match=r"'b' never beat 'a'.*prior=0\.5"):
-        bradley_terry([("a", "b")] * 3)
-    cut = [("a", "b"), ("b", "a"), ("c", "d"), ("d", "c")]
-    with pytest.raises(FeedbackError, match="no finite estimate"):
-        bradley_terry(cut)
-    assert bradley_terry(cut, prior=0.5)["a"] == pytest.approx(0)
-    won = bradley_terry([("a", "b")] * 3, prior=0.5)
-    assert 0 < won["a"] < 3 and won.interval("a", "b")[0] < 0, "three wins are no proof"
-    with pytest.raises(FeedbackError, match="two contestants"):
-        bradley_terry([("a", "a")])
-    assert bradley_terry([]).names == ()
-
-
-def test_results_by_policy(record):
-    def compared(winner, policies=("old", "new")):
-        item = compare_item("p", " x", " y", policies)
-        ids = [c.id for c in item.candidates]
-        value = {"winner": winner if isinstance(winner, str) else ids[winner]}
-        return record(candidates=item.candidates, display_order=ids, value=value)
-
-    records = [compared(1), compared("tie"), compared("both_bad"), compared(0, ("new", "new"))]
-    assert results_by_policy(records) == [("new", "old", 1.0), ("old", "new", 0.5), ("new", "old", 0.5)]
-    item = question("p", ["1", "2", "3"], ["a", "b", "c"])
-    a, b, c = (candidate.id for candidate in item.candidates)
-    ranked = record(kind="rank", candidates=item.candidates, display_order=(a, b, c), value=[[c], [a, b]])
-    assert sorted(results_by_policy([ranked])) == [("a", "b", 0.5), ("b", "a", 0.5), ("c", "a", 1.0), ("c", "b", 1.0)]
-    assert bradley_terry(results_by_policy(records))["new"] > 0
 
 
 # -- records of one rater --

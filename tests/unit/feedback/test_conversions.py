@@ -12,14 +12,13 @@ from rlhf_lab.feedback import (
     PreferencePair,
     Record,
     RecordError,
-    ReplayRater,
     preference_pairs,
     question,
     tied_pairs,
 )
 from rlhf_lab.feedback.examples import completion_examples, split_by_group, unpaired_examples
 from rlhf_lab.feedback.formats import trl
-from rlhf_lab.feedback.pairs import comparison_records, ratings
+from rlhf_lab.feedback.pairs import ratings
 
 KINDS = ("compare", "score", "label", "rank", "edit")
 
@@ -205,25 +204,6 @@ def test_the_seed_decides_the_split():
     assert tests[0] == tests[1] != tests[2] and len(tests[0]) == 10
     with pytest.raises(FeedbackError, match="between 0 and 1"):
         split_by_group(pairs, 1.5)
-
-
-@settings(max_examples=40)
-@given(history=events(kinds=("compare",), statuses=("submitted",)))
-def test_pairs_from_elsewhere_become_records(history):
-    pairs = preference_pairs(history)
-    records = comparison_records(pairs, "imported", "hh")
-    assert preference_pairs(records) == pairs
-    assert [r.uid for r in comparison_records(pairs, "imported", "hh")] == [r.uid for r in records]
-    assert len({r.uid for r in records}) == len(records)
-    for pair, record in zip(pairs, records, strict=True):
-        said = ReplayRater([record]).compare(pair.prompt, pair.chosen, pair.rejected)
-        assert said == ("left" if pair.strength is None else ("left", pair.strength))
-
-
-def test_the_side_of_imported_pairs_tells_nothing():
-    records = comparison_records([PreferencePair("p", f"a{i}", f"b{i}", "p") for i in range(200)], "r", "t")
-    left = sum(record.winner == record.display_order[0] for record in records)
-    assert 70 < left < 130
 
 
 @settings(max_examples=60)

@@ -14,6 +14,7 @@ from rlhf_lab.feedback import (
     rank_value,
     rate_with,
     rater_name,
+    read_records,
     write_records,
 )
 
@@ -139,7 +140,7 @@ def test_replay_answers_as_recorded_whatever_the_side(simulated, store, rater, t
     rate_with(simulated, rater, limit=3)
     recorded = store.records()
     write_records(tmp_path / "recorded.jsonl", recorded)
-    replay = ReplayRater.from_file(tmp_path / "recorded.jsonl")
+    replay = ReplayRater(read_records(tmp_path / "recorded.jsonl"))
     assert replay.name == "sim" and [item.item_id for item in replay.items] == [i.item_id for i in items[:3]]
     other = FeedbackStore(tmp_path / "other.sqlite")
     session = RatingSession(other, "task", items, rater_id="replay", source="replay", seed=99)

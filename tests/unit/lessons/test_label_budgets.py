@@ -7,7 +7,7 @@ import torch
 
 from rlhf_lab.evaluation import accuracy_ceiling
 from rlhf_lab.feedback.pairs import TiedPair
-from rlhf_lab.lessons.label_budgets import KINDS, KnownPairs, Pace, ReadOnce, new_words, sitting, write_pool
+from rlhf_lab.lessons.label_budgets import CONTENDERS, KnownPairs, Pace, ReadOnce, new_words, sitting, write_pool
 from rlhf_lab.models.loading import new_language_model, tiny_config
 from rlhf_lab.models.reward_model import RewardModel
 from rlhf_lab.training.reward_head import fit_head
@@ -25,7 +25,7 @@ def pool():
     return [(documents[i].prompt, texts[4 * i : 4 * i + 4]) for i in range(40)]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CONTENDERS)
 def test_the_time_is_kept_and_nearly_used(pool, kind):
     pace = Pace()
     found = sitting(kind, pool, CHEERFUL, 400, pace, seed=1)
@@ -90,7 +90,7 @@ def test_accuracy_against_chances(pool):
     assert known.accuracy(torch.zeros(len(truth))) == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CONTENDERS)
 def test_each_kind_fits_a_reward_model(pool, tokenizer, kind):
     language_model = new_language_model(tiny_config(tokenizer, layers=1, width=32, heads=2), seed=3)
     found = sitting(kind, pool, CHEERFUL, 500, seed=2)
