@@ -51,21 +51,21 @@ def decode_completions(tokenizer, rows: Sequence[Sequence[int]]) -> list[str]:
 
 
 def micro_batches_by_length(lengths: Tensor, tokens: int) -> list[Tensor]:
-    """Cut rows of given lengths (B,) into pieces of at most `tokens` tokens, padding included, longest rows first.
+    """Rows of given lengths (B,) in micro-batches of at most `tokens` tokens, padding included, longest rows first.
 
-    A batch is computed piece by piece, each padded to its own longest row, and the results are put together.
-    Rows of about one length in a piece need little padding: of a mixed batch in one piece, half would be
-    padding. A row longer than `tokens` is a piece of its own. Returns indices of rows.
+    A batch is computed micro-batch by micro-batch, each padded to its own longest row, and the gradients or results
+    are put together. Rows of about one length together need little padding; a mixed batch in one piece would be half
+    padding. A row longer than `tokens` is a micro-batch of its own. Returns indices of rows.
     """
     order = lengths.argsort(descending=True, stable=True)
-    pieces, start = [], 0
+    micro_batches, start = [], 0
     for end, longest in enumerate(lengths[order].tolist()):
         if end == start:
             rows_that_fit = max(1, tokens // longest)
         elif end - start == rows_that_fit:
-            pieces.append(order[start:end])
+            micro_batches.append(order[start:end])
             start, rows_that_fit = end, max(1, tokens // longest)
-    return [*pieces, order[start:]]
+    return [*micro_batches, order[start:]]
 
 
 def pad_right(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor]:

@@ -120,8 +120,8 @@ def backward_language_model_loss(model: nn.Module, batch: list[_Row], pad_id: in
     device = next(model.parameters()).device
     learned = sum(len(row.ids) - row.first_learned for row in batch)
     total = 0.0
-    for piece in micro_batches_by_length(torch.tensor([len(row.ids) for row in batch]), micro_batch_tokens):
-        ids, targets = _to_tensors([batch[i] for i in piece.tolist()], pad_id)
+    for micro_batch in micro_batches_by_length(torch.tensor([len(row.ids) for row in batch]), micro_batch_tokens):
+        ids, targets = _to_tensors([batch[i] for i in micro_batch.tolist()], pad_id)
         ids, targets = ids.to(device), targets.to(device)  # (b, L) each
         before = targets[:, 1:].nonzero(as_tuple=True)  # position t predicts token t + 1
         hidden = hidden_states(trunk, ids)[before]  # (n, d)

@@ -216,12 +216,12 @@ def _backward(
     minibatch: Experience,
     config: PolicyGradientConfig,
 ) -> dict[str, float]:
-    """Add the gradients of a minibatch's loss, piece by piece, and return its metrics."""
+    """Add the gradients of a minibatch's loss, micro-batch by micro-batch, and return its metrics."""
     lengths = minibatch.rollout.prompt_mask.sum(1) + minibatch.rollout.lengths
     with_entropy = config.entropy_coefficient > 0
     totals: dict[str, float] = {}
-    for piece in micro_batches_by_length(lengths, config.micro_batch_tokens):
-        part = minibatch.select(piece)
+    for micro_batch in micro_batches_by_length(lengths, config.micro_batch_tokens):
+        part = minibatch.select(micro_batch)
         mask, ids = part.mask, part.rollout.completion_ids
         hidden = completion_hidden(policy, part.rollout)  # (n, d)
         log_probs, entropies = token_log_probs(

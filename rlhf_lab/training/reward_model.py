@@ -183,17 +183,17 @@ def backward_loss(
     device = reward_model.head.weight.device
     weights = (weights / weights.numel()).to(device)
     total, found = 0.0, torch.zeros(len(rows), max(counts), len(reward_model.names), device=device)
-    for piece in micro_batches_by_length(sizes, micro_batch_tokens):
-        chosen = piece.tolist()
+    for micro_batch in micro_batches_by_length(sizes, micro_batch_tokens):
+        chosen = micro_batch.tolist()
         ids, mask = pad_right([text for i in chosen for text in rows[i]], 0)
-        flat = reward_model(ids.to(device), mask.to(device)).view(len(ids), -1)  # (texts of the piece, K)
+        flat = reward_model(ids.to(device), mask.to(device)).view(len(ids), -1)  # (texts of it, K)
         scores = by_example(flat, [counts[i] for i in chosen])
-        losses = objective.losses(scores, [examples[i] for i in chosen])  # (n of the piece, K)
-        loss = (losses * weights[piece.to(device)].to(losses.dtype)).sum()
+        losses = objective.losses(scores, [examples[i] for i in chosen])  # (n of the micro-batch, K)
+        loss = (losses * weights[micro_batch.to(device)].to(losses.dtype)).sum()
         if torch.is_grad_enabled():
             loss.backward()
         total += float(loss.detach())
-        found[piece.to(device), : scores.shape[1]] = scores.detach().float()
+        found[micro_batch.to(device), : scores.shape[1]] = scores.detach().float()
     return total, found
 
 

@@ -7,16 +7,16 @@
 A patient is known by a letter only. What is wrong with it is in `patients.py`: look there last.
 """
 
-from rlhf_lab.lessons.bug_hunt.checks import Case, Finding, examine
+from rlhf_lab.lessons.bug_hunt.checks import Finding, Specimen, examine
 from rlhf_lab.lessons.bug_hunt.parts import HEALTHY, Implementation, run
 from rlhf_lab.lessons.bug_hunt.patients import LETTERS, check_of, confirm, diagnosis, patient
 
 __all__ = [
     "HEALTHY",
     "LETTERS",
-    "Case",
     "Finding",
     "Implementation",
+    "Specimen",
     "check_of",
     "confirm",
     "diagnosis",

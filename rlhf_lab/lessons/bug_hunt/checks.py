@@ -1,7 +1,7 @@
 """Small tests of an implementation of PPO. Each is a few lines, takes a moment, and says in numbers what it saw.
 
-A check knows nothing of the patients: it can be run on any implementation. `Case` has what those need that look at a
-model; the others make their own three tokens.
+A check knows nothing of the patients: it can be run on any implementation. `Specimen` has what those need that look
+at a model; the others make their own three tokens.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Case:
+class Specimen:
     """A policy and a few completions that it has just written."""
 
     policy: nn.Module
@@ -31,7 +31,7 @@ class Case:
     rollout: Rollout
 
     @classmethod
-    def make(cls, policy: nn.Module, tokenizer, prompts, max_new_tokens: int = 64, seed: int = 0) -> Case:
+    def make(cls, policy: nn.Module, tokenizer, prompts, max_new_tokens: int = 64, seed: int = 0) -> Specimen:
         rollout = sample(
             policy, tokenizer, prompts, max_new_tokens=max_new_tokens, generator=torch.Generator().manual_seed(seed)
         )
@@ -46,38 +46,38 @@ class Finding:
     saw: str
 
 
-def ratio_is_one_at_first(implementation: Implementation, case: Case) -> Finding:
+def ratio_is_one_at_first(implementation: Implementation, specimen: Specimen) -> Finding:
     """Before anything is updated, and as the update would compute it, every ratio is 1."""
     with torch.enable_grad():
-        log_probs, _ = implementation.look(case.policy, case.value_head, case.rollout)
-    old = implementation.old_log_probs(case.rollout, log_probs)
-    error = largest(implementation.ratio(log_probs, old) - 1.0, case.rollout.completion_mask)
+        log_probs, _ = implementation.look(specimen.policy, specimen.value_head, specimen.rollout)
+    old = implementation.old_log_probs(specimen.rollout, log_probs)
+    error = largest(implementation.ratio(log_probs, old) - 1.0, specimen.rollout.completion_mask)
     return Finding(error < 1e-3, f"largest |ratio - 1|: {error:.2g}")
 
 
-def learner_agrees_with_sampler(implementation: Implementation, case: Case) -> Finding:
+def learner_agrees_with_sampler(implementation: Implementation, specimen: Specimen) -> Finding:
     """The learner finds the log-probability of each token that the sampler had found when it drew the token."""
     with torch.no_grad():
-        log_probs, _ = implementation.look(case.policy, case.value_head, case.rollout)
-    error = largest(log_probs - case.rollout.log_probs, case.rollout.completion_mask)
+        log_probs, _ = implementation.look(specimen.policy, specimen.value_head, specimen.rollout)
+    error = largest(log_probs - specimen.rollout.log_probs, specimen.rollout.completion_mask)
     return Finding(error < 1e-3, f"largest difference: {error:.2g} nats")
 
 
-def ratio_sees_an_update(implementation: Implementation, case: Case) -> Finding:
+def ratio_sees_an_update(implementation: Implementation, specimen: Specimen) -> Finding:
     """Log-probabilities that have moved by 0.1 since the sampling give a ratio of e^0.1."""
-    old = case.rollout.log_probs
+    old = specimen.rollout.log_probs
     ratio = implementation.ratio(old + 0.1, old)[0, 0].item()
     return Finding(abs(ratio - 1.105) < 1e-3, f"ratio: {ratio:.3f}")
 
 
-def drift_costs(implementation: Implementation, case: Case) -> Finding:
+def drift_costs(implementation: Implementation, specimen: Specimen) -> Finding:
     """Three tokens, each a nat likelier than under the reference: the rewards sum to less than the score."""
     rewards = implementation.token_rewards(torch.tensor([1.0]), torch.ones(1, 3), real(3), 0.1)
     total = rewards.sum().item()
     return Finding(abs(total - 0.7) < 1e-4, f"score 1, three nats of drift at 0.1 a nat: rewards sum to {total:.2f}")
 
 
-def padding_changes_nothing(implementation: Implementation, case: Case) -> Finding:
+def padding_changes_nothing(implementation: Implementation, specimen: Specimen) -> Finding:
     """The same three tokens with two columns of padding behind them have the same rewards."""
     score, kl = torch.tensor([1.0]), torch.zeros(1, 5)
     alone = implementation.token_rewards(score, kl[:, :3], real(3), 0.1)[0]
@@ -85,13 +85,13 @@ def padding_changes_nothing(implementation: Implementation, case: Case) -> Findi
     return Finding(torch.allclose(alone, padded), f"rewards {numbers(alone)}, and with padding {numbers(padded)}")
 
 
-def an_end_is_not_punished(implementation: Implementation, case: Case) -> Finding:
+def an_end_is_not_punished(implementation: Implementation, specimen: Specimen) -> Finding:
     """Of two texts with the same reward, the one that has come to its end has the higher score."""
     ended, cut = implementation.scores(torch.tensor([1.0, 1.0]), torch.tensor([True, False]), 0.5).tolist()
     return Finding(ended > cut, f"score of the ended one {ended:.1f}, of the one that was cut short {cut:.1f}")
 
 
-def length_has_no_price(implementation: Implementation, case: Case) -> Finding:
+def length_has_no_price(implementation: Implementation, specimen: Specimen) -> Finding:
     """Two texts of score 1, with two tokens and with eight, and no KL: the return of their first tokens is the same."""
     mask = torch.cat([real(2, of=8), real(8)])
     rewards = torch.zeros(2, 8)
@@ -101,24 +101,24 @@ def length_has_no_price(implementation: Implementation, case: Case) -> Finding:
     return Finding(abs(short - long) < 1e-4, f"return of the short text {short:.2f}, of the long one {long:.2f}")
 
 
-def returns_add_up(implementation: Implementation, case: Case) -> Finding:
+def returns_add_up(implementation: Implementation, specimen: Specimen) -> Finding:
     """Rewards 0, 0, 4 with values that foresee nothing: with gamma = 1 the return of each token is 4."""
     rewards = torch.tensor([[0.0, 0.0, 4.0]])
     _, returns = implementation.compute_advantages(rewards, torch.tensor([[1.0, 3.0, 2.0]]), real(3))
     return Finding(torch.allclose(returns, torch.full((1, 3), 4.0)), f"returns {numbers(returns[0])}")
 
 
-def policy_loss_leaves_values_alone(implementation: Implementation, case: Case) -> Finding:
+def policy_loss_leaves_values_alone(implementation: Implementation, specimen: Specimen) -> Finding:
     """The derivative of the policy loss by the values is zero: an advantage is a number, not something to train."""
     values = torch.zeros(1, 3, requires_grad=True)
-    batch = three_tokens(case.rollout)
+    batch = three_tokens(specimen.rollout)
     policy_loss, _ = implementation.losses(torch.ones(1, 3), values, batch)
     found = torch.autograd.grad(policy_loss, values, allow_unused=True)[0] if policy_loss.requires_grad else None
     slope = torch.zeros(3) if found is None else found[0]
     return Finding(bool((slope == 0).all()), f"derivative of the policy loss by the values: {numbers(slope)}")
 
 
-ALL: tuple[Callable[[Implementation, Case], Finding], ...] = (
+ALL: tuple[Callable[[Implementation, Specimen], Finding], ...] = (
     ratio_is_one_at_first,
     learner_agrees_with_sampler,
     ratio_sees_an_update,
@@ -131,9 +131,9 @@ ALL: tuple[Callable[[Implementation, Case], Finding], ...] = (
 )
 
 
-def examine(implementation: Implementation, case: Case) -> dict[str, Finding]:
+def examine(implementation: Implementation, specimen: Specimen) -> dict[str, Finding]:
     """All checks, by name."""
-    return {check.__name__: check(implementation, case) for check in ALL}
+    return {check.__name__: check(implementation, specimen) for check in ALL}
 
 
 def real(count: int, of: int | None = None) -> Tensor:

@@ -87,7 +87,7 @@ class Patient:
 
     bug: str
     implementation: Implementation
-    check: Callable[[Implementation, checks.Case], checks.Finding]
+    check: Callable[[Implementation, checks.Specimen], checks.Finding]
 
 
 _WARD = {
@@ -145,7 +145,7 @@ def diagnosis(letter: str) -> str:
     return _found(letter).bug
 
 
-def check_of(letter: str) -> Callable[[Implementation, checks.Case], checks.Finding]:
+def check_of(letter: str) -> Callable[[Implementation, checks.Specimen], checks.Finding]:
     """The check that is made for a patient."""
     return _found(letter).check
 
@@ -157,12 +157,12 @@ def broken_part(letter: str) -> tuple[str, str]:
     return name, inspect.getsource(getattr(implementation, name))
 
 
-def confirm(letter: str, case: checks.Case) -> None:
+def confirm(letter: str, specimen: checks.Specimen) -> None:
     """Print the check that is made for a patient, what it finds in the healthy one and in the patient, and the bug."""
     check = check_of(letter)
     print(inspect.getsource(check))
     for name in ("healthy", letter):
-        finding = check(patient(name), case)
+        finding = check(patient(name), specimen)
         who = name if name == "healthy" else f"patient {name}"
         print(f"{who:>10}  {'passes' if finding.passed else 'FAILS':<7} {finding.saw}")
     part, source = broken_part(letter)

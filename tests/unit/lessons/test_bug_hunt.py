@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
-from rlhf_lab.lessons.bug_hunt import HEALTHY, LETTERS, Case, check_of, confirm, diagnosis, examine, patient, run
+from rlhf_lab.lessons.bug_hunt import HEALTHY, LETTERS, Specimen, check_of, confirm, diagnosis, examine, patient, run
 from rlhf_lab.lessons.bug_hunt.checks import ALL
 from rlhf_lab.models.loading import frozen_copy, new_language_model, tiny_config
 from rlhf_lab.models.sampling import sample
@@ -28,7 +28,7 @@ def fresh(tokenizer):
 
 @pytest.fixture
 def case(model, tokenizer, prompts):
-    return Case.make(model, tokenizer, prompts * 2, max_new_tokens=10)
+    return Specimen.make(model, tokenizer, prompts * 2, max_new_tokens=10)
 
 
 def good_tokens(rollout):
@@ -167,7 +167,7 @@ def test_an_implementation_with_two_bugs_fails_two_checks(case):
 def test_the_check_of_temperature(model, tokenizer, prompts):
     """Not a patient, but the notebook's first example: sampled at 0.7, recomputed at 1, the gate closes."""
     rollout = sample(model, tokenizer, prompts, max_new_tokens=10, temperature=0.7, generator=seeded())
-    right = Case(model, ValueHead(16), rollout)
+    right = Specimen(model, ValueHead(16), rollout)
     forgotten = replace(right, rollout=replace(rollout, temperature=1.0))
     name = "ratio_is_one_at_first"
     assert examine(HEALTHY, right)[name].passed and not examine(HEALTHY, forgotten)[name].passed
