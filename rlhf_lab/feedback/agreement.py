@@ -1,13 +1,5 @@
 """What ratings are worth: how far a rater agrees with themselves, with the truth and with others.
 
-    self_consistency    repeats of a question answered as before
-    gold_accuracy       gold items answered rightly
-    left_share          how often the text on the left won
-    cohen_kappa         agreement of two raters beyond chance
-    krippendorff_alpha  agreement of any number of raters, with gaps
-    time_per_item       how long answers took
-    report              all that can be said of some records, in lines
-
 Agreement that chance alone would bring is not worth much, so kappa and alpha subtract it: 1 is
 perfect agreement, 0 is what shuffled answers would give. Import this module by its name; it needs numpy, which
 the rest of `rlhf_lab.feedback` does not.
@@ -60,8 +52,7 @@ def gold_accuracy(
     answers: the right ones, as {item_id: value} in canonical form, or as records (of source "gold", say).
     Items without a right answer are passed over, and so are records of source "gold" among the records.
     """
-    if not isinstance(answers, Mapping):
-        answers = {record.item_id: record.value for record in _submitted(answers)}
+    answers = _right_answers(answers)
     outcomes = [
         same_answer(record, answers[original_id(record.item_id)], tolerance)
         for record in _submitted(records)
@@ -91,10 +82,8 @@ class Times:
 
 
 def time_per_item(records: Iterable[Record]) -> Times:
-    """How long the answers took that stand. Answers of machines, and others that nobody timed, are not counted.
-
-    Look at the median: somebody who fetched a coffee has a mean of its own.
-    """
+    """How long the answers took that stand, those aside that nobody timed (a machine's). Coffee breaks spoil the
+    mean, so look at the median."""
     seconds = sorted(r.client_ms / 1000 for r in _submitted(records) if r.client_ms is not None)
     if len(seconds) < 2:
         only = seconds[0] if seconds else math.nan
@@ -211,7 +200,7 @@ def _distances(values: Sequence[Any], margins: np.ndarray, level: str) -> np.nda
 def report(records: Iterable[Record], gold: Mapping[str, Any] | Iterable[Record] = ()) -> str:
     """What can be said of some records: a few lines for each rater, and how far raters agree on comparisons."""
     records = _submitted(records)
-    gold = gold if isinstance(gold, Mapping) else {record.item_id: record.value for record in _submitted(gold)}
+    gold = _right_answers(gold)
     lines = []
     for rater in sorted({record.rater_id for record in records if record.source != "gold"}):
         own = [record for record in records if record.rater_id == rater]
@@ -238,6 +227,10 @@ def report(records: Iterable[Record], gold: Mapping[str, Any] | Iterable[Record]
 
 def _submitted(records: Iterable[Record]) -> list[Record]:
     return [record for record in effective(records) if record.status == "submitted"]
+
+
+def _right_answers(gold: Mapping[str, Any] | Iterable[Record]) -> Mapping[str, Any]:
+    return gold if isinstance(gold, Mapping) else {record.item_id: record.value for record in _submitted(gold)}
 
 
 def _question(record: Record) -> tuple[str, str, str, str]:

@@ -9,8 +9,7 @@ Unpaired labels (for KTO and classifiers) say of one completion whether it is go
     edit      the rewritten text is good; the original is not, unless it was left as it was
 
 Prompt-completion examples (for supervised fine-tuning) are the completions that are good in this sense.
-Comparisons and rankings say what is *better*; that the better one is good is an assumption, and often the only
-one to be had.
+Comparisons and rankings say what is *better*; that the better one is good is an assumption.
 """
 
 import hashlib
@@ -90,9 +89,8 @@ def split_by_group(examples: Iterable[Any], test_share: float = 0.2, seed: int =
     """(training, test): about `test_share` of the groups go to the test, all examples of a group together.
 
     Texts of one prompt resemble each other, so a test that shares prompts with the training measures memory.
-    examples: anything with a `group`; records are grouped by their prompt. Which groups go where depends on the
-    groups and the seed alone, not on their order, and the order of the examples is kept. With two groups or more
-    neither part is empty, unless test_share is 0 or 1.
+    examples: anything with a `group`; records are grouped by their prompt. The order of the examples is kept and
+    plays no part. With two groups or more neither part is empty, unless test_share is 0 or 1.
     """
     if not 0 <= test_share <= 1:
         raise FeedbackError(f"test_share is between 0 and 1; got {test_share}.")

@@ -1,18 +1,14 @@
 """The cell that needs feedback: read what was rated, top it up, and say how much is whose.
 
-A notebook never waits for a person. `gather` takes the learner's answers as they stand; where there are too
-few it asks another rater for the rest, so the same notebook works for somebody who rated everything, for
-somebody who rated nothing and for a run without anybody.
+A notebook never waits for a person. `gather` takes the learner's answers as they stand and asks another rater
+for what is missing. Who that is, RLHF_LAB_RATER says:
 
-Who tops up is chosen by RLHF_LAB_RATER:
+    human      (or not set) the rater given; the line invites to rate more
+    simulated  the rater given
+    replay     the recorded answers given
 
-    human      (or not set) the learner is at work: the rater given fills in what is missing, and the line
-               invites to rate more
-    simulated  nobody is there: the rater given fills in what is missing
-    replay     nobody is there: recorded answers fill in what is missing
-
-The learner's own answers always come first. When they come back and rate more, theirs take the place of the
-other rater's; running the cell again never adds answers that are not needed.
+The learner's own answers always come first. When they rate more, theirs take the place of the other rater's.
+Running the cell again never adds answers that are not needed.
 """
 
 import os
@@ -21,6 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from rlhf_lab.feedback.errors import FeedbackError
+from rlhf_lab.feedback.kinds import VERDICTS
 from rlhf_lab.feedback.pairs import PreferencePair, preference_pairs
 from rlhf_lab.feedback.raters import Rater, ReplayRater, rate_with, rater_name
 from rlhf_lab.feedback.records import Record
@@ -65,11 +62,10 @@ def gather(
 
     session: the learner's, the one that the panel drives; its store is read afresh.
     at_least: answers wanted (ties and "both bad" are answers). All of the learner's are used if there are more.
-    rater: fills in what is missing, answering the questions that the learner would be asked next. Its answers
-        are kept with source "simulated" (or what the rater has as its `source`: a judge says "model") and a rater_id of
-        their own, and used again the next time.
-    replay: recorded answers, used instead where RLHF_LAB_RATER is "replay", with the questions recorded.
-    mode: "human", "simulated" or "replay" instead of what RLHF_LAB_RATER says.
+    rater: answers the questions that the learner would be asked next. Its answers are kept under a rater_id of
+        their own, with source "simulated" (or the rater's own `source`), and used again the next time.
+    replay: recorded answers, to the questions recorded.
+    mode: instead of what RLHF_LAB_RATER says.
     say: gets the line.
 
     With neither rater nor replay there is no top-up. FeedbackError if that leaves no answer at all.
@@ -119,7 +115,7 @@ def _line(session: RatingSession, own: list[Record], extra: list[Record], helper
         shares = f": {len(own)} {mine}, {len(extra)} {helper}"
     else:
         shares = f", {'all ' if total > 1 else ''}{mine if own else helper}"
-    undecided = sum(record.winner in ("tie", "both_bad") for record in (*own, *extra))
+    undecided = sum(record.winner in VERDICTS for record in (*own, *extra))
     line = f"Using {total} {noun}{'s' * (total != 1)}{shares}"
     if undecided:
         line += f"; {undecided} prefer{'s' * (undecided == 1)} neither text"

@@ -17,7 +17,7 @@ they do:
     feedback/examples.py              unpaired_examples !
     feedback/raters.py                rate_with !, and a method of ReplayRater
     feedback/formats/argilla.py       both directions !
-    widgets/                          a panel: a Python file, a script, its looks in kinds.css
+    widgets/                          a panel: a Python file, a script, its looks in kinds.css; widgets/__init__.py
     world/simulated_raters.py         a method of SimulatedRater, named like the kind
     training/reward_examples.py       what a reward model learns from
     training/reward_objectives.py     and with which loss

@@ -11,7 +11,6 @@ pair. Ties of comparisons can be had apart, for a loss that can use them. Gold a
 ratings and give none either. Examples that are no pairs are made in `rlhf_lab.feedback.examples`.
 """
 
-import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -61,8 +60,7 @@ def preference_pairs(
         if record.kind == "compare":
             chosen = [candidate.text for candidate in record.candidates if candidate.id == record.winner]
             rejected = [candidate.text for candidate in record.candidates if candidate.id != record.winner]
-            if chosen and chosen != rejected:
-                pairs.append(PreferencePair(record.prompt, *chosen, *rejected, record.prompt, record.strength))
+            pairs += _ordered(record.prompt, [chosen, rejected], record.strength)  # none where nobody won
         elif record.kind == "rank":
             tiers = [[record.candidate(each).text for each in tier] for tier in record.value]
             pairs += _ordered(record.prompt, tiers)
@@ -124,15 +122,6 @@ def has_fault(record: Record, good_tags: Collection[str] = ()) -> bool:
     return any(tag not in good_tags for tag in record.value)
 
 
-NO_TIME = "1970-01-01T00:00:00.000+00:00"  # the time of what was brought in and does not say when it was made
-
-
-def content_uid(*parts: str) -> str:
-    """An identity that follows from the content, for records that are brought in from elsewhere."""
-    content = "\x1f".join(parts).encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, content))
-
-
 def _judged(records: Iterable[Record], kind: str) -> Iterator[tuple[str, list[Record]]]:
     """The records of a kind, by prompt and rater: one person's judgements of one prompt can be compared."""
     found: dict[tuple[str, str], list[Record]] = {}
@@ -143,7 +132,7 @@ def _judged(records: Iterable[Record], kind: str) -> Iterator[tuple[str, list[Re
         yield prompt, judged
 
 
-def _ordered(prompt: str, tiers: Sequence[Sequence[str]]) -> list[PreferencePair]:
+def _ordered(prompt: str, tiers: Sequence[Sequence[str]], strength: int | None = None) -> list[PreferencePair]:
     """All pairs of texts from different tiers, the better tier first; together they weigh one."""
     found = [
         (chosen, rejected)
@@ -152,7 +141,7 @@ def _ordered(prompt: str, tiers: Sequence[Sequence[str]]) -> list[PreferencePair
         for rejected in worse
         if chosen != rejected
     ]
-    return [PreferencePair(prompt, *pair, group=prompt, weight=1 / len(found)) for pair in found]
+    return [PreferencePair(prompt, *pair, prompt, strength, 1 / len(found)) for pair in found]
 
 
 def check_pairs(pairs: Iterable[PreferencePair]) -> list[PreferencePair]:

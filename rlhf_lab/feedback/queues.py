@@ -1,12 +1,8 @@
 """Which question comes next: policies for the queue of a `RatingSession`.
 
-An order of questions is a plain tuple of items, made before the session begins: `in_order`, `at_random`, or
-`most_uncertain` under a reward model. `deal` gives each of several raters an order of their own. A queue that
-chooses from the answers so far is an `AdaptiveQueue`.
-
-`MixedQueue` takes either and mixes in what tells how good the answers are: gold items, whose right answer is
-known, and repeats of questions that were answered a while ago. The rater does not see which they are.
-`rlhf_lab.feedback.agreement` finds them again.
+An order made before the session begins is a plain tuple of items. A queue that chooses from the answers so far
+is an `AdaptiveQueue`. `MixedQueue` takes either and mixes in what tells how good the answers are: gold items,
+whose right answer is known, and repeats of earlier questions. `feedback.agreement` finds them again.
 """
 
 import random
@@ -36,9 +32,8 @@ def most_uncertain(
     """Comparisons in the order of how little a reward model knows about them: P nearest to one half first.
 
     probability: P(the first candidate is preferred), either computed before, by item_id, or a function of
-    (prompt, first text, second text). The function is called now, once an item, in this thread; so it may use
-    torch, which must not be touched while somebody rates. Items of equal uncertainty stay in their order.
-    FeedbackError for a probability outside 0 to 1, or one that is missing.
+    (prompt, first text, second text). The function is called now, in this thread, so it may use torch.
+    Items of equal uncertainty stay in their order. FeedbackError for a probability that is missing, or is none.
     """
     items = tuple(items)
     uncertainty: dict[str, float] = {}

@@ -26,8 +26,7 @@ from rlhf_lab.feedback.session import RatingSession, View
 class Rater(Protocol):
     """Anything that can compare two completions; other kinds of questions as in the module's docstring."""
 
-    def compare(self, prompt: str, left: str, right: str) -> str | tuple[str, int]:
-        """Which text is better: "left", "right", "tie" or "both_bad"; with a strength, if it likes."""
+    def compare(self, prompt: str, left: str, right: str) -> str | tuple[str, int]: ...
 
 
 def rate_with(session: RatingSession, rater: Any, limit: int | None = None) -> int:
@@ -126,9 +125,8 @@ def rater_name(rater: Any) -> str:
 class ReplayRater:
     """Answers as somebody did before, whichever side the texts stand on now; every kind of question.
 
-    records: the recording; answers that stand are used, later ones win where a question was asked twice. Where
-        the recording holds repeats ("<id>#2"), the first time a question is asked gets the first answer, the
-        second time that to the repeat, and so on in a circle.
+    records: the recording. Only answers that stand are used, of two to one question the later. Where it holds
+        repeats ("<id>#2"), asking once more gives the answer to the repeat, and so on in a circle.
     name: who was recorded; by default the rater_id of the first record.
     """
 
@@ -137,7 +135,8 @@ class ReplayRater:
         self._asked: Counter[Any] = Counter()
         for record in effective(records):
             if record.status == "submitted":
-                numbered = self._answers.setdefault(_key(record.kind, record.prompt, record.item), {})
+                texts = [candidate.text for candidate in record.candidates]
+                numbered = self._answers.setdefault(_key(record.kind, record.prompt, texts), {})
                 numbered.pop(repeat_number(record.item_id), None)
                 numbered[repeat_number(record.item_id)] = record
         self.name = name or next((record.rater_id for record in self._recorded()), "nobody")
@@ -183,7 +182,7 @@ class ReplayRater:
         return [record for numbered in self._answers.values() for record in numbered.values()]
 
     def _recall(self, kind: str, prompt: str, texts: Sequence[str]) -> Record:
-        key = (kind, prompt, tuple(sorted(texts)))
+        key = _key(kind, prompt, texts)
         numbered = self._answers.get(key)
         if numbered is None:
             raise NoAnswerError(f"The recording of {self.name!r} has no answer about these texts.")
@@ -193,5 +192,5 @@ class ReplayRater:
         return record
 
 
-def _key(kind: str, prompt: str, item: Item) -> tuple[str, str, tuple[str, ...]]:
-    return kind, prompt, tuple(sorted(candidate.text for candidate in item.candidates))
+def _key(kind: str, prompt: str, texts: Sequence[str]) -> tuple[str, str, tuple[str, ...]]:
+    return kind, prompt, tuple(sorted(texts))

@@ -179,11 +179,7 @@ class Record:
                 raise RecordError(f"{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}.")
         for name in ("prompt", "note", "input_method", "guideline_version"):
             _require_text(getattr(self, name), name)
-        if self.schema_version != SCHEMA_VERSION:
-            raise RecordError(
-                f"Record {self.uid} has form {self.schema_version!r}, this version of RLHF Lab reads form"
-                f" {SCHEMA_VERSION}. Update RLHF Lab to read newer records."
-            )
+        _check_version(self.schema_version)
         object.__setattr__(self, "candidates", _candidates(self.candidates, self.item_id))
         object.__setattr__(self, "display_order", tuple(self.display_order))
         if sorted(self.display_order) != sorted(candidate.id for candidate in self.candidates):
@@ -246,12 +242,7 @@ class Record:
         """The record that `to_dict` gave. RecordError if a field is missing, unknown or makes no sense."""
         if not isinstance(content, Mapping):
             raise RecordError(f"A record must be a JSON object; got {type(content).__name__}.")
-        version = content.get("schema_version", SCHEMA_VERSION)
-        if is_int(version) and version > SCHEMA_VERSION:
-            raise RecordError(
-                f"This record was written by a newer version of RLHF Lab (form {version}, we read"
-                f" {SCHEMA_VERSION}). Update RLHF Lab."
-            )
+        _check_version(content.get("schema_version", SCHEMA_VERSION))  # before fields that only a later form has
         unknown = sorted(set(content) - set(_RECORD_FIELDS))
         if unknown:
             raise RecordError(f"A record has fields that we do not know: {', '.join(map(str, unknown))}.")
@@ -282,6 +273,14 @@ def effective(events: Iterable[Record]) -> list[Record]:
     events = list(events)
     superseded = {event.supersedes for event in events}
     return [event for event in events if event.uid not in superseded and event.status != "retracted"]
+
+
+def _check_version(version: Any) -> None:
+    if version != SCHEMA_VERSION:
+        raise RecordError(
+            f"A record has form {version!r}; we read form {SCHEMA_VERSION}. Update RLHF Lab to read what a"
+            " newer version of RLHF Lab wrote."
+        )
 
 
 def _candidates(candidates: Iterable[Candidate], item_id: str) -> tuple[Candidate, ...]:

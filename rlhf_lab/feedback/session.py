@@ -1,15 +1,13 @@
 """A sitting: which question is shown now, in which order its texts stand, and what becomes of an answer.
 
-A `RatingSession` is driven by a panel in a notebook, by a simulated rater or by a test, all through the same
-few methods. It keeps three promises.
+Panels and simulated raters drive a `RatingSession` through the same few methods. It keeps three promises.
 
-    Nothing counts before it is saved.   An answer is on the disk before the next question is chosen. If it
-                                         cannot be written, the exception says why and nothing has changed.
-    Nothing counts twice.                Every view carries a `turn`; an answer names the turn that it is for.
-                                         A second click on the same question names a turn that is over.
-    Nothing gives away who wrote what.   The order on the screen is drawn for each item and rater, and is the
-                                         same again after a restart. Where a question is repeated (its id ends in
-                                         "#2", see `records.repeat_of`), the texts stand the other way round.
+Nothing counts before it is saved. An answer is on the disk before the next question is chosen. If it cannot be
+written, the exception says why and nothing has changed.
+Nothing counts twice. Every view carries a `turn`, and an answer names the turn that it is for. A second click on
+the same question names a turn that is over.
+Nothing gives away who wrote what. The order on the screen is drawn for each item and rater; a restart does not
+change it. Where a question is repeated (`records.repeat_of`), the texts stand the other way round.
 
 Methods may be called from any thread.
 """
@@ -154,11 +152,12 @@ class RatingSession:
         False, and nothing changes, if the turn is over. RecordError if the answer makes no sense, StoreError
         if it could not be saved; then the question stays and the same call may be tried again.
         """
-        return self._record_item("submitted", turn, value, ms, input_method, confidence, note)
+        said = {"value": value, "confidence": confidence, "note": note}
+        return self._respond(turn, "submitted", client_ms=ms, input_method=input_method, **said)
 
     def skip(self, turn: str, ms: int | None = None, input_method: str = "", *, note: str = "") -> bool:
         """Record that this question is left unanswered; else as `answer`."""
-        return self._record_item("skipped", turn, None, ms, input_method, None, note)
+        return self._respond(turn, "skipped", client_ms=ms, input_method=input_method, note=note)
 
     def undo(self, turn: str, input_method: str = "") -> bool:
         """Take the last answer or skip back, by an event of its own, and show that question again.
@@ -174,9 +173,8 @@ class RatingSession:
     def refresh(self) -> None:
         """Read the store again, in case other notebooks wrote to it, and try again to find a question."""
         with self._lock:
-            known = self._last
             events, last = self.store.history(self.task_id, self.rater_id)
-            if last != known or self._problem:
+            if last != self._last or self._problem:
                 self._take_over(events, last)
 
     def sibling(
@@ -200,7 +198,7 @@ class RatingSession:
             _queue_lock=self._queue_lock,
         )
 
-    # -- inside: everything below is called with the lock held ------------------------------------
+    # --- Inside: all but _respond is called with the lock held --------------------------------------------
 
     def _load(self) -> None:
         self._take_over(*self.store.history(self.task_id, self.rater_id))
@@ -251,30 +249,11 @@ class RatingSession:
         swapped = repeat_number(item.item_id) % 2 == 0  # a repeat stands the other way round
         return sorted(item.candidates, key=lambda candidate: places[candidate.id], reverse=swapped)
 
-    def _record_item(
-        self,
-        status: str,
-        turn: str,
-        value: Any,
-        ms: int | None,
-        input_method: str,
-        confidence: float | None,
-        note: str,
-    ) -> bool:
+    def _respond(self, turn: str, status: str, **more: Any) -> bool:
         with self._lock:
             if turn != self._turn or self._item is None:
                 return False
-            return self._save(
-                self._event(
-                    self._item,
-                    status,
-                    value=value,
-                    client_ms=ms,
-                    input_method=input_method,
-                    confidence=confidence,
-                    note=note,
-                )
-            )
+            return self._save(self._event(self._item, status, **more))
 
     def _event(self, item: Item, status: str, **more: Any) -> Record:
         return Record(

@@ -1,9 +1,8 @@
 """Where ratings live: one SQLite file, to which events are only ever added.
 
-A rating is a person's time, so the store is careful rather than fast: each write is on the disk before
-`append` returns, a kernel that is killed loses nothing it acknowledged, and several notebooks may write at
-once. A widget's callback runs in whatever thread the kernel likes, so a connection lives for one call only.
-A write takes about a millisecond.
+A rating is a person's time, so the store is careful rather than fast: each write is on the disk before `append`
+returns, and several notebooks may write at once. A panel's callback runs in any thread, so a connection lives
+for one call only.
 """
 
 import sqlite3
@@ -36,6 +35,8 @@ CREATE TABLE events (
 CREATE INDEX events_by_task ON events (task_id, rater_id, seq);
 CREATE INDEX events_by_supersedes ON events (supersedes);
 """
+# Fields of a record that stand in columns of their own, beside the whole of it.
+_COPIED = ("uid", "task_id", "rater_id", "kind", "source", "item_id", "status", "supersedes")
 
 
 class FeedbackStore:
@@ -77,22 +78,10 @@ class FeedbackStore:
                 return known[0]
             if after is not None and after != _last(connection, record.task_id, record.rater_id):
                 raise ConflictError(f"Another notebook has just recorded an answer for task {record.task_id!r}.")
-            row = (
-                record.uid,
-                record.task_id,
-                record.rater_id,
-                record.kind,
-                record.source,
-                record.item_id,
-                record.status,
-                record.supersedes,
-                line,
-            )
-            return connection.execute(
-                "INSERT INTO events (uid, task_id, rater_id, kind, source, item_id, status, supersedes, record)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                row,
-            ).lastrowid
+            row = {name: getattr(record, name) for name in _COPIED} | {"record": line}
+            columns, places = ", ".join(row), ", ".join("?" * len(row))
+            query = f"INSERT INTO events ({columns}) VALUES ({places})"
+            return connection.execute(query, tuple(row.values())).lastrowid
 
     def events(
         self,
@@ -191,13 +180,12 @@ class FeedbackStore:
             self.migrations[step](connection)
         connection.execute(f"PRAGMA user_version = {self.schema_version}")
 
-    def _back_up(self, version: int) -> Path:
+    def _back_up(self, version: int) -> None:
         """A copy beside the file, made while the caller holds the write lock, so that nothing is missed."""
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
         copy = self.path.with_name(f"{self.path.stem}.schema{version}-{stamp}.backup.sqlite")
         with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(copy)) as target:
             source.backup(target)
-        return copy
 
     def _explain(self, error: sqlite3.Error) -> StoreError:
         """Our exception for SQLite's, with what to do."""

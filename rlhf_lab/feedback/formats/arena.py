@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rlhf_lab.feedback.errors import RecordError
-from rlhf_lab.feedback.formats.messages import Messages, from_messages, to_messages
+from rlhf_lab.feedback.formats.imported import imported_record
+from rlhf_lab.feedback.formats.messages import Messages, from_messages, shared_start, to_messages
 from rlhf_lab.feedback.formats.rows import text_of
-from rlhf_lab.feedback.pairs import content_uid, ratings
+from rlhf_lab.feedback.pairs import ratings
 from rlhf_lab.feedback.records import Record, question
 
 _VERDICTS = {"tie": "tie", "both_bad": "tie (bothbad)"}
@@ -69,21 +70,15 @@ def from_battles(
             raise RecordError(f"{where} has a winner that is none of {list(verdicts)}: {winner!r}.")
         item = replace(item, item_id=str(battle.get("question_id") or item.item_id))
         records.append(
-            Record(
+            imported_record(
+                item,
+                "compare",
+                {"winner": verdicts[winner]},
+                task_id=task_id,
                 rater_id=str(battle.get("judge") or "arena"),
                 source=source,
-                session_id="imported",
-                task_id=task_id,
-                kind="compare",
-                item_id=item.item_id,
-                prompt=prompt,
-                candidates=item.candidates,
-                display_order=(left.id, right.id),
-                status="submitted",
-                value={"winner": verdicts[winner]},
-                input_method="import",
-                uid=content_uid(task_id, json.dumps(battle, sort_keys=True, default=str)),
-                ts_utc=_time(battle.get("tstamp"), where),
+                uid_from=(task_id, json.dumps(battle, sort_keys=True, default=str)),
+                time=_time(battle.get("tstamp"), where),
             )
         )
     return records
@@ -94,10 +89,7 @@ def _split(battle: Mapping[str, Any], where: str, plain: bool) -> tuple[str, str
     a, b = battle.get("conversation_a"), battle.get("conversation_b")
     if not isinstance(a, list) or not isinstance(b, list) or not a or not b:
         raise RecordError(f"{where} needs two conversations, each a list of messages.")
-    shared = 0
-    while shared < min(len(a), len(b)) - 1 and a[shared] == b[shared]:
-        shared += 1
-    asked: Messages = a[:shared]
+    asked: Messages = shared_start(a, b)
     while asked and asked[-1].get("role") == "assistant":
         asked = asked[:-1]
     try:

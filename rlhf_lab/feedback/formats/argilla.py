@@ -18,10 +18,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rlhf_lab.feedback.errors import RecordError
+from rlhf_lab.feedback.formats.imported import NO_TIME, imported_record
 from rlhf_lab.feedback.formats.rows import text_of
 from rlhf_lab.feedback.kinds import KINDS, VERDICTS, unknown_kind
-from rlhf_lab.feedback.pairs import NO_TIME, content_uid, ratings
-from rlhf_lab.feedback.records import Candidate, Record, question
+from rlhf_lab.feedback.pairs import ratings
+from rlhf_lab.feedback.records import Candidate, Item, Record, question
 
 _NO_TAG = "none"
 _USERS = uuid.uuid5(uuid.NAMESPACE_DNS, "raters.rlhf-lab")
@@ -88,30 +89,24 @@ def from_argilla(
         if of_kind not in KINDS:
             raise RecordError(f"{where} does not say its kind. Pass kind=, one of {', '.join(KINDS)}.")
         item = question(prompt, texts)
-        candidates, item_id = item.candidates, metadata.get("item_id", item.item_id)
+        candidates = item.candidates
         if "candidates" in metadata:
             identities = json.loads(metadata["candidates"])
             candidates = tuple(Candidate(i, text, policy) for (i, policy), text in zip(identities, texts, strict=True))
+        item_id, is_gold = metadata.get("item_id", item.item_id), metadata.get("is_gold") == "True"
         for user, answers in _by_user(_given(row.get("responses"))).items():
             rater = known.get(user, user)
             try:
                 records.append(
-                    Record(
+                    imported_record(
+                        Item(item_id, prompt, candidates, is_gold),
+                        of_kind,
+                        _value(of_kind, answers, [candidate.id for candidate in candidates]),
+                        task_id=task,
                         rater_id=rater,
                         source=source,
-                        session_id="imported",
-                        task_id=task,
-                        kind=of_kind,
-                        item_id=item_id,
-                        prompt=prompt,
-                        candidates=candidates,
-                        display_order=tuple(c.id for c in candidates),
-                        status="submitted",
-                        value=_value(of_kind, answers, [c.id for c in candidates]),
-                        is_gold=metadata.get("is_gold") == "True",
-                        input_method="import",
-                        ts_utc=NO_TIME,
-                        uid=content_uid(task, of_kind, item_id, rater, json.dumps(answers, sort_keys=True)),
+                        uid_from=(task, of_kind, item_id, rater, json.dumps(answers, sort_keys=True)),
+                        time=NO_TIME,
                     )
                 )
             except (KeyError, ValueError, TypeError, IndexError) as error:

@@ -57,6 +57,14 @@ def is_chat(value: Any) -> bool:
     return isinstance(value, list | tuple)
 
 
+def shared_start(one: Sequence[Any], other: Sequence[Any]) -> Sequence[Any]:
+    """The messages that two chats begin with; the last message of either is not one, it is a completion."""
+    shared = 0
+    while shared < min(len(one), len(other)) - 1 and one[shared] == other[shared]:
+        shared += 1
+    return one[:shared]
+
+
 def _turns(text: str) -> Messages | None:
     """The messages of a transcript, or None for a text that does not come back from them unchanged."""
     marks = list(_TURN.finditer(text))

@@ -13,7 +13,7 @@ from typing import Any
 
 from rlhf_lab.feedback.errors import RecordError
 from rlhf_lab.feedback.examples import CompletionExample, UnpairedExample
-from rlhf_lab.feedback.formats.messages import from_messages, is_chat, to_messages
+from rlhf_lab.feedback.formats.messages import from_messages, is_chat, shared_start, to_messages
 from rlhf_lab.feedback.formats.rows import text_of
 from rlhf_lab.feedback.pairs import PreferencePair, check_pairs
 
@@ -96,12 +96,8 @@ def _texts(row: Mapping[str, Any], key: str, number: int, plain: bool) -> tuple[
 
 def _without_prompt(chosen: Any, rejected: Any) -> Row:
     """The messages that both chats begin with, as the prompt, and what is left of each."""
-    shared = 0
-    while shared < min(len(chosen), len(rejected)) and chosen[shared] == rejected[shared]:
-        shared += 1
-    while shared and (shared == len(chosen) or shared == len(rejected)):
-        shared -= 1  # equal, or one goes on where the other ends: the last shared message is the completion
-    return {"prompt": chosen[:shared], "chosen": chosen[shared:], "rejected": rejected[shared:]}
+    prompt = shared_start(chosen, rejected)
+    return {"prompt": prompt, "chosen": chosen[len(prompt) :], "rejected": rejected[len(prompt) :]}
 
 
 def _strength(margin: Any, number: int) -> int | None:
