@@ -6,6 +6,7 @@ the reward to come; the head that reads a whole text and judges it is in `reward
 """
 
 import copy
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -79,23 +80,23 @@ def new_language_model(config: GPT2Config, seed: int = 0, device=None) -> nn.Mod
     return model.to(device).eval()
 
 
-def load_language_model(name_or_path: str | Path = "tiny", device=None, dtype=None):
+def load_language_model(name_or_path: str | Path = "tiny", device=None, dtype=None, *, hub: str | None = None):
     """Load a causal language model and its tokenizer: `model, tokenizer = load_language_model("tiny")`.
 
     name_or_path: "tiny" (ships with the course), "smollm2" or "gpt2" (from the Hugging Face hub, or its local
-    cache), the path of a folder that `save_language_model` wrote, or any other hub name.
+    cache), or the path of a folder that `save_language_model` wrote.
     device: as in torch; None keeps the model on the CPU. dtype: None means float32.
+    hub: "owner/name" of another model on the hub, instead of a name or a path. A path alone is never looked up there:
+    mistyped, it could bring somebody else's model.
 
     Dropout is set to zero everywhere, in training too: reinforcement learning compares log-probabilities of
     the same tokens at two moments, and dropout would make them differ for no reason.
     Raises FileNotFoundError, with what to do, where the model is not there or cannot be downloaded.
     """
-    name = str(name_or_path)
-    source = str(data_dir() / "tiny") if name == "tiny" else HUB_NAMES.get(name, name)
-    if (name == "tiny" or "/" in name or "\\" in name) and Path(source).parent.is_dir():
-        if not (Path(source) / "config.json").is_file() and (name == "tiny" or Path(source).is_absolute()):
-            make = "Make it with `python data/make/tiny_model.py`." if name == "tiny" else "Check the path."
-            raise FileNotFoundError(f"There is no model in {source} (no config.json). {make}")
+    name = hub or str(name_or_path)
+    source = hub or HUB_NAMES.get(name) or str(data_dir() / "tiny" if name == "tiny" else name)
+    if source == name != hub or name == "tiny":
+        _check_folder(Path(source), name)
     try:
         config = load_config(source)
         model = AutoModelForCausalLM.from_pretrained(
@@ -118,8 +119,32 @@ def load_language_model(name_or_path: str | Path = "tiny", device=None, dtype=No
     return model.to(device).eval(), tokenizer
 
 
+def _check_folder(folder: Path, name: str) -> None:
+    """Raises FileNotFoundError, with what to do, where a folder has no model."""
+    if not (folder / "config.json").is_file():
+        advice = (
+            "Make it with `python data/make/tiny_model.py`."
+            if name == "tiny"
+            else f'Check the path; a model on the hub is asked for by hub="owner/name", or as {" or ".join(HUB_NAMES)}.'
+        )
+        raise FileNotFoundError(f"There is no model in {folder} (no config.json). {advice}")
+
+
+def _refuse_pickles(folder: Path) -> None:
+    """Raises ValueError where a folder's index names weights that are no safetensors: they would be unpickled."""
+    for index in folder.glob("*.index.json"):
+        named = json.loads(index.read_text(encoding="utf-8")).get("weight_map", {}).values()
+        others = sorted({file for file in named if not str(file).endswith(".safetensors")})
+        if others:
+            raise ValueError(
+                f"{index} names {others[0]}, which is no safetensors file. Files of other kinds can run code when they"
+                " are read, so the course does not read them. Save the model again as safetensors."
+            )
+
+
 def load_config(source: str | Path):
-    """The configuration of a saved model, with dropout zero everywhere."""
+    """The configuration of a saved model, with dropout zero everywhere. ValueError where its weights are a pickle."""
+    _refuse_pickles(Path(source))
     config = AutoConfig.from_pretrained(source, trust_remote_code=False)
     for key in vars(config):
         if key.endswith("pdrop") or "dropout" in key:

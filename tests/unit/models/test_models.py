@@ -1,5 +1,7 @@
 """Tokenizers, loading and saving, and the value head."""
 
+import json
+
 import pytest
 import torch
 from tokenizers import Tokenizer, models
@@ -15,6 +17,7 @@ from rlhf_lab.models.loading import (
     train_tokenizer,
     trunk_and_head,
 )
+from rlhf_lab.models.reward_model import RewardModel
 from rlhf_lab.models.value_head import ValueHead
 
 
@@ -69,7 +72,29 @@ def test_missing_model_says_what_to_do(tmp_path):
 
 def test_hub_model_offline_says_what_to_do():
     with pytest.raises(FileNotFoundError, match="hf download"):
-        load_language_model("rlhf-lab-tests/does-not-exist")
+        load_language_model(hub="rlhf-lab-tests/does-not-exist")
+
+
+@pytest.mark.parametrize("name", ["my_lab/01_langauge_model", "my_lab/nothing", "owner/name", "gpt-2", "Tiny"])
+def test_a_mistyped_path_does_not_go_to_the_network(name, monkeypatch):
+    def asked(*arguments, **options):
+        raise AssertionError("asked the hub")
+
+    monkeypatch.setattr("rlhf_lab.models.loading.load_config", asked)
+    with pytest.raises(FileNotFoundError, match=r'no model in .*hub="owner/name"'):
+        load_language_model(name)
+
+
+@pytest.mark.parametrize("other", ["pytorch_model.bin", "weights.pt"])
+def test_an_index_that_names_a_pickle_is_refused(model, tokenizer, tmp_path, other):
+    save_language_model(model, tokenizer, tmp_path)
+    index = {"metadata": {}, "weight_map": {"transformer.wte.weight": other, "b": "model.safetensors"}}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    (tmp_path / other).write_bytes(b"not to be read")
+    with pytest.raises(ValueError, match=f"names {other}, which is no safetensors file"):
+        load_language_model(tmp_path)
+    with pytest.raises(ValueError, match=f"names {other}, which is no safetensors file"):
+        RewardModel.load(tmp_path)
 
 
 def test_pad_token_is_added_where_pad_and_end_are_one(model, tokenizer, tmp_path):
