@@ -94,8 +94,9 @@ def load_language_model(name_or_path: str | Path = "tiny", device=None, dtype=No
     Raises FileNotFoundError, with what to do, where the model is not there or cannot be downloaded.
     """
     name = hub or str(name_or_path)
-    source = hub or HUB_NAMES.get(name) or str(data_dir() / "tiny" if name == "tiny" else name)
-    if source == name != hub or name == "tiny":
+    source = hub or HUB_NAMES.get(name)
+    if source is None:  # a folder
+        source = str(data_dir() / "tiny") if name == "tiny" else name
         _check_folder(Path(source), name)
     try:
         config = load_config(source)

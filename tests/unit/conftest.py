@@ -1,14 +1,6 @@
-"""A language model of a few thousand parameters, randomly initialised, for tests of everything built on one; and the
-scripts that make what ships in data/.
-"""
-
-import importlib.util
-import sys
-from pathlib import Path
+"""A language model of a few thousand parameters, randomly initialised, for tests of everything built on one."""
 
 import pytest
-
-SCRIPTS = Path(__file__).parents[2] / "data" / "make"
 
 TEXTS = [
     "Review of the Copper Kettle bakery: The plum bread was still warm.",
@@ -17,20 +9,6 @@ TEXTS = [
     "Story: A goat climbed the clock tower. The bell rang twice.\nSummary: A goat rang the bell.",
 ]
 PROMPTS = ["Review of", "Visitor: Where can I buy a lantern?\nHelper:", "Story: A goat climbed.\nSummary:", "The"]
-
-
-@pytest.fixture(scope="session")
-def load_script():
-    """A function: the script data/make/<name>.py as a module."""
-
-    def load(name: str):
-        spec = importlib.util.spec_from_file_location(f"make_{name}", SCRIPTS / f"{name}.py")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module  # dataclasses look their module up
-        spec.loader.exec_module(module)
-        return module
-
-    return load
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 
+import corpus as maker
 import pytest
 
 from rlhf_lab import paths
@@ -31,27 +32,22 @@ from rlhf_lab.world import (
 CORPUS = paths.data_dir() / "corpus"
 
 
-@pytest.fixture(scope="module")
-def maker(load_script):
-    return load_script("corpus")
-
-
 @pytest.mark.slow
-def test_the_corpus_is_made_again_byte_for_byte(tmp_path, maker):
+def test_the_corpus_is_made_again_byte_for_byte(tmp_path):
     for path in maker.write_corpus(tmp_path):
         same = path.read_bytes() == (CORPUS / path.name).read_bytes()
         assert same, f"{path.name} differs: run python data/make/corpus.py"
     assert {p.name for p in tmp_path.iterdir()} == {p.name for p in CORPUS.iterdir()}
 
 
-def test_the_command_line_writes_where_it_is_told(tmp_path, maker, monkeypatch, capsys):
+def test_the_command_line_writes_where_it_is_told(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(maker, "write_corpus", lambda folder, seed: [(tmp_path / f"{seed}").absolute()])
     (tmp_path / "5").write_text("x")
     maker.main(["--seed", "5", "--out", str(tmp_path)])
     assert str(tmp_path / "5") in capsys.readouterr().out
 
 
-def test_another_seed_makes_another_corpus(tmp_path, maker):
+def test_another_seed_makes_another_corpus(tmp_path):
     first, second = (maker.write_corpus(tmp_path / str(seed), seed, {"train": 20}) for seed in (1, 2))
     assert all(a.read_bytes() != b.read_bytes() for a, b in zip(first, second, strict=True))
 
