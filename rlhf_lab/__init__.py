@@ -6,7 +6,7 @@
                    policy_gradient with its algorithms, best_of_n
     feedback/      what people say: records, store, sessions, queues, raters, agreement, import and export
     evaluation/    win rates, intervals, calibration, probes, judges
-    widgets/       rating panels, quizzes, sliders, progress, for notebooks
+    widgets/       rating panels, quizzes (what they ask is in notebooks/quizzes/), sliders, progress
     exercises/     the engine that checks exercises and names mistakes; their content is in notebooks/exercises/
     world/         the tiny town: grammar, scorers, tastes, simulated raters; its words are in data/world/
     lessons/       what one or two notebooks need and nobody else

@@ -34,7 +34,7 @@ def stub(exercise: Exercise) -> str:
     wanted = [name for name in _IMPORTS if name in used | {"torch"}]
     plain = [_IMPORTS[name] for name in wanted if name in _STANDARD]
     torches = [_IMPORTS[name] for name in wanted if name not in _STANDARD]
-    ours = ["from rlhf_lab.exercises import check"]
+    ours = ["from rlhf_lab.exercises import check, hint"]
     imports = "\n\n".join("\n".join(group) for group in (plain, torches, ours) if group)
     return f"{imports}\n\n\n{_without_body(exercise)}\n\n\n{exercise.name} = check({exercise.name})"
 

@@ -82,7 +82,7 @@ def test_its_file_needs_little(exercise):
 
 def test_the_solution_needs_nothing_of_ours(exercise):
     namespace = {}
-    source = solved(exercise).replace("from rlhf_lab.exercises import check", "check = lambda function: function")
+    source = solved(exercise).replace("from rlhf_lab.exercises import check, hint", "check = lambda function: function")
     exec(compile(source, "<solution>", "exec"), namespace)
     assert judge(exercise, namespace[exercise.name]).state == "correct"
 
