@@ -62,10 +62,11 @@ def wrapped(text: str, width: int = 116) -> str:
 
 
 def _without_body(exercise: Exercise) -> str:
-    """Signature and docstring as in the solution, to the letter, and nothing else."""
+    """Signature and docstring as in the solution, to the letter, and of a loop its steps as comments."""
     (function,) = ast.parse(exercise.solution).body
     docstring = function.body[0]
     if not isinstance(docstring, ast.Expr) or len(function.body) < 2:
         raise ValueError(f"{exercise.name}: the reference needs a docstring and a body.")
     lines = exercise.solution.split("\n")[: docstring.end_lineno]
-    return "\n".join([*lines, "    return ...  # your code here"])
+    steps = [f"    # {i}. {step}" for i, step in enumerate(exercise.steps, 1)]
+    return "\n".join([*lines, *steps, "    return ...  # your code here"])
