@@ -42,8 +42,9 @@ from `rlhf_lab.exercises.drawing`. Then three steps are left:
   wrong ones, each with the mistake it must be recognised as.
 - Put what `python -m rlhf_lab.exercises NAME` prints into the notebook. A test holds the notebook to it.
 
-Loops, other orders of summation, in-place operations and float64 must all be accepted. A mistake that nobody thought
-of must still be rejected: the tests change the reference automatically and require that nearly all of it is noticed.
+Loops, other orders of summation and float64 must all be accepted, and in-place operations on copies. A mistake that
+nobody thought of must still be rejected: the tests change the reference automatically and require that nearly all of it
+is noticed.
 """
 
 from rlhf_lab.exercises.catalogue import find, names

@@ -125,7 +125,7 @@ def _outcome(function: Callable, case: Case, parameters: Sequence[str], by: Sequ
                 leaves[name] = value.requires_grad_(True)
                 value = value * 1  # not a leaf: where it is overwritten, that is said, and not that autograd minds
         else:
-            value = copy.deepcopy(value, memo)  # one memo: an optimizer's copy goes on with the copied model
+            value = _copied(value, memo)  # one memo: an optimizer's copy goes on with the copied model
         inputs[name] = value
     try:
         value = function(*inputs.values())
@@ -141,6 +141,15 @@ def _outcome(function: Callable, case: Case, parameters: Sequence[str], by: Sequ
         if isinstance(model, nn.Module)
     }
     return Outcome(_detached(value), gradients, weights, effect)
+
+
+def _copied(value: Any, memo: dict[int, Any]) -> Any:
+    """A deep copy, of a model with the gradients that somebody may have left in it."""
+    new = copy.deepcopy(value, memo)
+    if isinstance(value, nn.Module):
+        for mine, theirs in zip(new.parameters(), value.parameters(), strict=True):
+            mine.grad = None if theirs.grad is None else theirs.grad.clone()
+    return new
 
 
 def _changed(case: Case, inputs: dict[str, Any]) -> str:

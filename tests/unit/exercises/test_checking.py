@@ -220,7 +220,8 @@ def test_changing_the_inputs_harms_nobody(capsys):
         return answer
 
     for _ in range(2):
-        assert says(capsys, spoils, "prompt_mask")[1]
+        words, kept = says(capsys, spoils, "prompt_mask")
+        assert not kept and "it overwrites its input prompt_lengths" in words
     assert says(capsys, find("prompt_mask").reference, "prompt_mask")[1]
 
 
@@ -393,51 +394,58 @@ def test_a_model_that_is_left_in_another_mode_is_not_accepted():
     assert "switches requires_grad of the weights of model" in judge(STEP, left_frozen).text
 
 
-def overwrites(losses, counts):
-    result = REFERENCE(losses, counts)
-    losses -= losses.max()
+GRADIENT = find("softmax_policy_gradient").reference
+
+
+def overwrites(logits, rewards):
+    result = GRADIENT(logits, rewards)
+    rewards -= 1
     return result
 
 
-def turns_the_switch(losses, counts):
-    losses.requires_grad_()
-    return REFERENCE(losses, counts).detach()
+def turns_the_switch(logits, rewards):
+    logits.requires_grad_()
+    return GRADIENT(logits, rewards).detach()
 
 
-def keeps_the_graph(losses, counts):
-    return REFERENCE(losses.clone().requires_grad_(), counts)
+def keeps_the_graph(logits, rewards):
+    return GRADIENT(logits.clone().requires_grad_(), rewards)
 
 
-def adds_up_gradients(losses, counts):
-    result = REFERENCE(losses, counts)
-    if result.requires_grad:
-        result.backward()
-    return result.detach()
+def by_backward(logits, rewards):
+    logits.requires_grad_()
+    (torch.softmax(logits, 0) * rewards).sum().backward()
+    return logits.grad
 
 
-def is_another_one_the_second_time(losses, counts, calls=[0]):  # noqa: B006
+def by_backward_where_it_is_asked_for(logits, rewards):
+    if not logits.requires_grad:
+        return GRADIENT(logits, rewards)
+    (torch.softmax(logits, 0) * rewards).sum().backward()
+    return logits.grad
+
+
+def is_another_one_the_second_time(logits, rewards, calls=[0]):  # noqa: B006
     calls[0] += 1
-    return REFERENCE(losses, counts) + (calls[0] % 3 == 0)
+    return GRADIENT(logits, rewards) + (calls[0] % 3 == 0)
 
 
 @pytest.mark.parametrize(
     ("function", "words"),
     [
-        (overwrites, "it overwrites its input mean_losses"),
-        (turns_the_switch, "it switches requires_grad on in its input mean_losses"),
+        (overwrites, "it overwrites its input rewards"),
+        (turns_the_switch, "it switches requires_grad on in its input logits"),
         (keeps_the_graph, "what it returns still hangs on to a graph"),
-        (adds_up_gradients, "it leaves a gradient in mean_losses.grad"),
+        (by_backward, "it switches requires_grad on in its input logits"),
+        (by_backward_where_it_is_asked_for, "it leaves a gradient in logits.grad"),
         (is_another_one_the_second_time, "gives something else"),
     ],
 )
 def test_what_a_later_cell_would_trip_over_is_not_accepted(function, words, capsys):
-    said, kept = says(capsys, function)
+    said, kept = says(capsys, function, "softmax_policy_gradient")
     assert not kept and "What it returns is right, but" in said and words in said
 
 
 def test_a_nan_in_the_gradient_is_named():
-    def naive(chosen, rejected):
-        return -(1 / (1 + (rejected - chosen).exp())).log().mean()
-
-    text = judge(find("bradley_terry_loss"), naive).text
-    assert "none belongs" not in text and ("NaN" in text or "infinite" in text)
+    text = judge(find("bradley_terry_probability"), lambda a, b: 1 / (1 + (b - a).exp())).text
+    assert "none belongs" not in text and "its gradient with respect to reward_a holds a NaN" in text
