@@ -3,7 +3,7 @@
     objectives/    formulas only, pure functions of tensors: KL, advantages, policy losses, preference losses, best-of-n
     models/        tokens, loading, reward model, value head, sampling (a Rollout), log-probabilities
     training/      one loop engine (loop, checkpoint, optimisation); one file a loop: language_model, reward_model,
-                   policy_gradient with its algorithms, best_of_n
+                   policy_gradient with its algorithms, preference_optimisation (DPO and relatives), best_of_n
     feedback/      what people say: records, store, sessions, queues, raters, agreement, import and export
     evaluation/    win rates, intervals, calibration, probes, judges
     widgets/       rating panels, quizzes (what they ask is in notebooks/quizzes/), sliders, progress
