@@ -13,6 +13,7 @@
     plots          figures, live charts, token heat maps
     paths          where data and a learner's own files are
     databases      opening SQLite files
+    texts          what counts as a text
 
 Imports point down: notebooks -> lessons and data/make -> training, evaluation, widgets -> models, feedback, world,
 exercises -> objectives, paths. A test holds every file to it. To read one PPO update, start at `train_policy` in

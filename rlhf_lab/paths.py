@@ -1,10 +1,12 @@
-"""Where things live: what ships with the course, and what a learner makes.
+"""Where things live: what ships with the course, and what a learner makes; and how a file is written.
 
 Two folders, never mixed. `data_dir()` is read only. `home_dir()` holds a learner's ratings and trained
 models; deleting it resets the course.
 """
 
 import os
+import shutil
+import uuid
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -29,3 +31,26 @@ def home_dir() -> Path:
     folder = Path(os.environ.get("RLHF_LAB_HOME") or REPOSITORY / "my_lab").expanduser()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that is at every moment the old one or the new one, whole; after an error it is the old one.
+
+    OSError where it cannot be written, also where the name belongs to a folder or a device.
+    """
+    path = path.resolve()  # not the link but what it points to
+    old = path.exists()
+    if old and not (path.is_file() and os.access(path, os.W_OK)):
+        raise OSError("it is not a file that may be written to")
+    unfinished = path.with_name(f".{uuid.uuid4().hex}.unfinished")
+    try:
+        with open(unfinished, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # before the name is given, or a power cut could leave an empty file
+        if old:
+            shutil.copymode(path, unfinished)
+        os.replace(unfinished, path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise

@@ -21,6 +21,7 @@ import anywidget
 import traitlets
 
 from rlhf_lab.feedback import FeedbackError, Item, RatingSession, View
+from rlhf_lab.texts import fault_in
 
 _HERE = Path(__file__).parent
 CONFIDENCE = (0.0, 0.5, 1.0)  # recorded for "guess", "fairly sure", "certain"
@@ -77,6 +78,13 @@ class RatingPanel(anywidget.AnyWidget):
         items = [item for item in items if isinstance(item, Item)]
         texts = [candidate.text for item in items for candidate in item.candidates]
         own = self._own_frame(items)
+        for name, text in (
+            ("question", question or self.question),
+            ("guidelines", guidelines),
+            ("next_step", next_step),
+        ):
+            if fault := fault_in(text):
+                raise FeedbackError(f"The {name} of a panel {fault}")
         super().__init__()
         self._frame = {
             "question": question or self.question,
@@ -167,8 +175,8 @@ class RatingPanel(anywidget.AnyWidget):
         return {
             "turn": view.turn,
             "state": view.state,
-            "prompt": displayable(view.prompt),
-            "texts": [displayable(option.text) for option in view.options],
+            "prompt": view.prompt,
+            "texts": [option.text for option in view.options],
             "number": view.number,
             "total": view.total,
             "can_undo": view.can_undo,
@@ -184,11 +192,6 @@ class RatingPanel(anywidget.AnyWidget):
         if view.skipped:
             return f"{view.answered} rated, {view.skipped} skipped."
         return f"All {view.answered} rated." if view.answered > 1 else "Rated."
-
-
-def displayable(text: str) -> str:
-    """The text with half characters (lone surrogates), which no message can carry, shown as "?"."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _milliseconds(value: Any) -> int | None:

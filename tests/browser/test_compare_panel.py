@@ -17,7 +17,6 @@ HOSTILE = {
     "long": "0123456789" * 1000,
     "empty": "",
     "lines": "one\n\n  two\ttabbed\n<b>three</b>",
-    "half": "half a character: \ud800.",
 }
 
 
@@ -229,7 +228,7 @@ def test_text_is_text(lab):
     heights = set()
     for number, pair in enumerate(pairs, start=1):
         counter(panel, f"{number} of {len(pairs)}")
-        expected = sorted(text[1:].encode("utf-8", "replace").decode() for text in pair)
+        expected = sorted(text[1:] for text in pair)
         assert sorted(shown(panel)) == expected, names[number - 1]
         heights.add(round(panel.bounding_box()["height"]))
         if names[number - 1] in ("script", "right-to-left", "long", "empty"):

@@ -128,16 +128,10 @@ def test_a_clock_that_is_off_costs_no_answer(panel, store, ms):
     assert store.events()[0].client_ms is None
 
 
-def test_texts_that_no_message_can_carry(store):
-    item = compare_item("half \ud800", " \udfff", " nul \x00")
-    panel = CompareWidget(RatingSession(store, "odd", [item]))
-    assert panel._view["prompt"] == "half ?"
-    for text in [panel._view["prompt"], *panel._view["texts"]]:
-        text.encode("utf-8")
-    panel.send = lambda reply: None
-    say_ = {"id": "1", "action": "answer", "answer": "left", "turn": panel._view["turn"]}
-    panel._on_message(panel, say_, [])
-    assert store.events()[0].candidates == item.candidates
+def test_a_note_that_no_message_can_carry_is_refused(panel, store):
+    say(panel, "answer", answer="left", note="half \ud800")
+    assert "note has half of a character" in panel.replies[-1]["alert"] and not store.events()
+    assert say(panel, "answer", answer="left", note="nul \x00")["saved"]
 
 
 def test_a_queue_that_fails_is_shown_and_can_be_tried_again(store):
