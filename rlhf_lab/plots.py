@@ -51,12 +51,13 @@ def _text(text: object) -> str:
 def _page(tag: str, style: str, caption: str, content: str) -> str:
     """An element around such texts. What looks like LaTeX stays as written, and long words are broken.
 
-    A page that is not trusted keeps only the older one of the two values.
+    MathJax 3, in JupyterLab, and MathJax 2, in exported pages, each have a class that they leave alone. A page that
+    is not trusted keeps only the first value of `overflow-wrap`.
     """
     wrap = "overflow-wrap:break-word;overflow-wrap:anywhere"
     label = "caption" if tag == "table" else "div"
     note = f"<{label} style='text-align:left'>{_text(caption)}</{label}>" if caption else ""
-    return f"<{tag} class='mathjax_ignore' style='{wrap};{style}'>{note}{content}</{tag}>"
+    return f"<{tag} class='mathjax_ignore tex2jax_ignore' style='{wrap};{style}'>{note}{content}</{tag}>"
 
 
 def new_figure(columns: int = 1, rows: int = 1, width: float = 8.0, height: float = 2.8):

@@ -157,8 +157,9 @@ class RatingSession:
         """Record an answer, in canonical form (candidate ids), to the question of this turn; then go on.
 
         ms: milliseconds that the question was in view. input_method: "mouse", "keyboard", "rater", ...
-        False, and nothing changes, if the turn is over. RecordError if the answer makes no sense, StoreError
-        if it could not be saved; then the question stays and the same call may be tried again.
+        False, and nothing is recorded, if the turn is over, or if another notebook has answered the question; the
+        `notice` of the next view says so. RecordError if the answer makes no sense, StoreError if it could not be
+        saved; then the question stays and the same call may be tried again.
         """
         said = {"value": value, "confidence": confidence, "note": note}
         return self._respond(turn, "submitted", client_ms=ms, input_method=input_method, **said)

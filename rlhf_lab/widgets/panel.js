@@ -49,7 +49,7 @@ function ratingPanel({ model, el }, makeBody) {
     refresh: () => refresh(),
     // A change of the draft: not while a message is on its way, nor before anybody can have read the question.
     drafting: (change) => (...details) => {
-      if (waiting || root.dataset.settling) return;
+      if (isSaving() || root.dataset.settling) return;
       change(...details);
       refresh();
     },
@@ -104,7 +104,7 @@ function ratingPanel({ model, el }, makeBody) {
   // -- to the kernel --
 
   function send(action, method, more = {}) {
-    if (waiting || (action !== "undo" && action !== "refresh" && root.dataset.settling)) return;
+    if (isSaving() || (action !== "undo" && action !== "refresh" && root.dataset.settling)) return;
     const message = { action, turn: view.turn, ms: clock.read(), input_method: method, ...more };
     transmit(action === "undo" || action === "refresh" ? message : { ...message, ...extras.get() });
   }
@@ -130,6 +130,12 @@ function ratingPanel({ model, el }, makeBody) {
       }, 5000),
     ];
     model.send(waiting);
+  }
+
+  // Whether a message is on its way; what is clicked meanwhile does not count, and that is said.
+  function isSaving() {
+    if (waiting) status.textContent = "Still saving. What you click meanwhile does not count.";
+    return Boolean(waiting);
   }
 
   function settle() {

@@ -62,6 +62,17 @@ def test_with_a_busy_kernel_the_later_answer_counts(lab):
     assert not lab.errors
 
 
+def test_a_click_while_another_is_being_saved_is_said_not_to_count(lab):
+    panel = open_panel(lab, "compare", "late-meanwhile")
+    keep_busy(lab, 3)
+    lab.press_button("A is better", panel)
+    panel.get_by_role("button", name="B is better").click()
+    panel.get_by_role("status").get_by_text("Still saving. What you click meanwhile does not count.").wait_for()
+    panel.get_by_role("status").get_by_text("Saved: A is better.").wait_for()
+    (event,) = lab.events("late-meanwhile")
+    assert event.winner == event.display_order[0]
+
+
 def test_with_a_busy_kernel_the_same_answer_twice_counts_once(lab):
     panel = open_panel(lab, "compare", "late-twice")
     keep_busy(lab, 8)
