@@ -27,10 +27,33 @@ def data_dir() -> Path:
 
 
 def home_dir() -> Path:
-    """The folder for a learner's own results, made if needed: $RLHF_LAB_HOME, or my_lab/ in the checkout."""
-    folder = Path(os.environ.get("RLHF_LAB_HOME") or REPOSITORY / "my_lab").expanduser()
-    folder.mkdir(parents=True, exist_ok=True)
+    """The folder for a learner's own results, made if needed: $RLHF_LAB_HOME, or my_lab/ in the checkout.
+
+    Raises ValueError where it cannot be made or may not be written to.
+    """
+    named = os.environ.get("RLHF_LAB_HOME")
+    folder = Path(named or REPOSITORY / "my_lab")
+    try:
+        folder = folder.expanduser()
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError("it may not be written to")
+    except FileExistsError as error:
+        raise _unusable(named, folder, "a file has that name, or a link that leads nowhere") from error
+    except OSError as error:
+        raise _unusable(named, folder, error.strerror or str(error)) from error
+    except RuntimeError as error:  # "~somebody" that this machine does not know
+        raise _unusable(named, folder, "nobody of that name has a home here") from error
     return folder
+
+
+def _unusable(named: str | None, folder: Path, reason: str) -> ValueError:
+    shown = str(folder) if len(str(folder)) <= 120 else f"{str(folder)[:120]}..."
+    if named:
+        todo = "Set it to a folder that is there or can be made; without it, my_lab/ in the checkout is used."
+        return ValueError(f"RLHF_LAB_HOME names {shown}, which cannot be used ({reason}). {todo}")
+    todo = "Set RLHF_LAB_HOME to a folder that may be written to."
+    return ValueError(f"Your results cannot be kept in {shown} ({reason}). {todo}")
 
 
 def write_whole(path: Path, content: bytes) -> None:

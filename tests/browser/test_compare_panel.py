@@ -308,7 +308,8 @@ def test_themes_and_narrow_page(lab):
 
 def test_the_page_says_something_without_the_panel(lab):
     open_panel(lab, "summary", count=2)
-    assert "A rating panel with 2 questions. Every answer is saved at once, in feedback.sqlite." in lab.printed()
+    said = "A rating panel with 2 questions. Every answer is saved at once, in feedback.sqlite."
+    assert f"{said} Where no panel is shown, run this cell." in lab.printed()
     plain = [o["data"]["text/plain"] for cell in lab.outputs() for o in cell if o["output_type"] == "display_data"]
     assert "".join(plain[0]) == "CompareWidget(task 'summary')"
 

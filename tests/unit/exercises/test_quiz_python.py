@@ -3,7 +3,9 @@
 import ast
 import html.parser
 import json
+import sqlite3
 import tomllib
+from contextlib import closing
 
 import pytest
 
@@ -168,3 +170,14 @@ def test_a_broken_file_is_said_below_the_table(home):
     (home / "progress.sqlite").write_bytes(b"no database" * 1000)
     panel = ProgressPanel("01")
     assert "cannot be shown" in panel.next_step() and len(panel.rows()) == 5
+
+
+def test_a_damaged_row_is_said_and_the_table_goes_on(home):
+    first, second, *_ = names("01")
+    for name in (first, second):
+        attempts.record("solved", name)
+    with closing(sqlite3.connect(home / "progress.sqlite")) as connection, connection:
+        connection.execute("UPDATE events SET detail = '[]' WHERE seq = 1")
+    panel = ProgressPanel("01")
+    assert [row[-1] for row in panel.rows()][:2] == ["○ not attempted", "● solved"]
+    assert "passed over: 1." in panel.next_step() and "1 of 5 solved. Next: " in panel.next_step()
