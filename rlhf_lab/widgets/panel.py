@@ -95,7 +95,9 @@ class RatingPanel(anywidget.AnyWidget):
         items = [item for item in items if isinstance(item, Item)]
         texts = [candidate.text for item in items for candidate in item.candidates]
         own = self._own_frame(items)
+        task = f"{session.task_id} {session.rater_id}"
         for name, text in (
+            ("task", task),
             ("question", question or self.question),
             ("guidelines", guidelines),
             ("next_step", next_step),
@@ -106,7 +108,7 @@ class RatingPanel(anywidget.AnyWidget):
         self._frame = {
             "question": question or self.question,
             "guidelines": guidelines,
-            "task": displayable(f"{session.task_id} {session.rater_id}"),  # for what the page remembers
+            "task": task,  # for what the page remembers
             "text_lines": text_lines or _lines(texts, **self._room),
             "prompt_lines": prompt_lines or _lines([i.prompt for i in items], per_line=96, least=1, most=5, default=2),
             "confidence": bool(confidence),

@@ -24,7 +24,8 @@ from rlhf_lab.feedback import (
     question,
     rate_with,
 )
-from rlhf_lab.widgets import CompareWidget, LabelWidget, Option, Quiz, RankWidget, ScoreWidget
+from rlhf_lab.widgets import CompareWidget, LabelWidget, RankWidget, ScoreWidget
+from rlhf_lab.widgets.quizzes import Option, Quiz
 from rlhf_lab.widgets.sliders import explore
 
 # -- the learner's folder --
