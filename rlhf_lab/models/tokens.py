@@ -8,7 +8,7 @@ Padding goes on the *left* of prompts that are about to be continued, so that al
 column, and on the *right* of complete sequences, where a causal model never looks at it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -16,8 +16,13 @@ from torch import Tensor
 
 def encode_prompts(tokenizer, prompts: Sequence[str]) -> list[list[int]]:
     """Token ids of each prompt, without special tokens. Raises ValueError on an empty prompt."""
-    if isinstance(prompts, str):
-        raise TypeError(f"Expected a list of prompts and got one string, {prompts!r}. Pass [prompt].")
+    check_prompts(tokenizer, prompts)
+    return _encode(tokenizer, prompts)
+
+
+def check_prompts(tokenizer, prompts: Sequence[str]) -> None:
+    """Raises ValueError where `encode_prompts` would, without encoding anything."""
+    _check_texts(tokenizer, prompts, "prompt")
     if len(prompts) == 0:
         raise ValueError("The list of prompts is empty. Pass at least one prompt.")
     for i, prompt in enumerate(prompts):
@@ -26,15 +31,32 @@ def encode_prompts(tokenizer, prompts: Sequence[str]) -> list[list[int]]:
                 f"Prompt {i} of {len(prompts)} is empty ({prompt!r}). A model needs at least one token to"
                 " continue from: give it some text, for example 'Review of'."
             )
-    return _encode(tokenizer, prompts)
 
 
 def encode_completions(tokenizer, completions: Sequence[str], ended: bool | Sequence[bool] = True) -> list[list[int]]:
     """Token ids of each completion, with the end token where `ended` says so (default: everywhere)."""
+    _check_texts(tokenizer, completions, "completion")
     if isinstance(ended, bool):
         ended = [ended] * len(completions)
+    if len(ended) != len(completions):
+        raise ValueError(f"`ended` has {len(ended)} entries for {len(completions)} completions: one each is needed.")
     rows = _encode(tokenizer, completions)
     return [[*row, tokenizer.eos_token_id] if end else row for row, end in zip(rows, ended, strict=True)]
+
+
+def _check_texts(tokenizer, texts: Sequence[str], what: str) -> None:
+    """Raises TypeError for a single string, ValueError for what is no list of texts or a tokenizer without an end."""
+    if isinstance(texts, str):
+        raise TypeError(f"Expected a list of {what}s and got one string, {texts!r}. Pass [{what}].")
+    if isinstance(texts, Mapping) or not hasattr(texts, "__getitem__"):
+        raise ValueError(f"Expected a list of {what}s and got a {type(texts).__name__}.")
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise ValueError(
+                f"{what.capitalize()} {i} of {len(texts)} is no text but a {type(text).__name__}: {text!r}."
+            )
+    if getattr(tokenizer, "eos_token_id", None) is None:
+        raise ValueError(f"The tokenizer ({type(tokenizer).__name__}) has no end token (eos_token). Set one.")
 
 
 def _encode(tokenizer, texts: Sequence[str], at_once: int = 1000) -> list[list[int]]:
@@ -79,6 +101,8 @@ def pad_left(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor
 
 
 def _pad(rows: Sequence[Sequence[int]], pad_id: int, left: bool) -> tuple[Tensor, Tensor]:
+    if pad_id is None:
+        raise ValueError("The tokenizer has no padding token (pad_token). `load_language_model` gives it one.")
     longest = max(len(row) for row in rows)
     ids, mask = [], []
     for row in rows:

@@ -14,11 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from rlhf_lab.models.precision import ready_to_learn
 from rlhf_lab.models.reward_model import RewardModel
 from rlhf_lab.models.tokens import micro_batches_by_length, pad_right
 from rlhf_lab.training.loop import RunOptions, TrainingLoop, TrainingResult
 from rlhf_lab.training.optimisation import (
     apply_gradients,
+    check_settings,
     draw_seed,
     make_optimizer,
     not_finite,
@@ -75,6 +77,8 @@ def train_reward_model(
     the model reads.
     """
     config = config or RewardModelConfig()
+    check_settings(config, RewardModelConfig)
+    ready_to_learn(reward_model, "reward model")
     rows = prepare(reward_model, tokenizer, examples, objective)
     total = max(1, math.ceil(config.epochs * len(rows) / config.batch_size))
     batch_size = min(config.batch_size, len(rows))
@@ -110,9 +114,10 @@ def train_reward_model(
                 reward_model, [rows[i] for i in batch], chosen, objective, weights[batch], config.micro_batch_tokens
             )
             metrics = objective.metrics(scores, chosen)
+            run.keep_if_best(loss)
             norm = apply_gradients(optimizer, learning_rate, config.max_gradient_norm)
             if not math.isfinite(loss + norm):
-                run.stop(not_finite(step, loss, norm, learning_rate))
+                run.stop(not_finite(step, loss, norm, learning_rate, updated=step > 0))
                 break
             if average is not None and step >= (1 - config.average_last) * total:
                 average.update_parameters(reward_model)
@@ -123,7 +128,7 @@ def train_reward_model(
                 gradient_norm=norm,
                 examples=(step + 1) * batch_size,
             )
-    if average is not None and int(average.n_averaged):
+    if average is not None and int(average.n_averaged) and not run.result.stopped:
         reward_model.load_state_dict(average.module.state_dict())
     return run.result
 
@@ -181,7 +186,7 @@ def backward_loss(
     counts = [len(texts) for texts in rows]
     sizes = torch.tensor([len(texts) * max(map(len, texts)) for texts in rows])
     device = reward_model.head.weight.device
-    weights = (weights / weights.numel()).to(device)
+    weights = (weights / weights.numel()).to(reward_model.head.weight.dtype).to(device)  # MPS has no float64
     total, found = 0.0, torch.zeros(len(rows), max(counts), len(reward_model.names), device=device)
     for micro_batch in micro_batches_by_length(sizes, micro_batch_tokens):
         chosen = micro_batch.tolist()

@@ -1,6 +1,7 @@
 """Reward-model training: preferences are learned, the accuracy is honest, a run resumes to the bit."""
 
 import random
+import re
 from dataclasses import dataclass
 
 import pytest
@@ -166,11 +167,28 @@ def test_errors_say_what_to_do(fresh, tokenizer):
         train_reward_model(fresh(), tokenizer, [])
     with pytest.raises(ValueError, match="Prompt 1 of 2 is empty"):
         train_reward_model(fresh(), tokenizer, [*make_pairs(1), Pair("", " a", " b")])
+
+
+def test_a_run_that_breaks_ends_with_the_best_weights_and_without_their_average(fresh, tokenizer):
     model = fresh()
-    with torch.no_grad():
-        model.head.weight.fill_(float("nan"))
-    result = train_reward_model(model, tokenizer, make_pairs(20))
-    assert "not a finite number" in result.stopped and result.history == []
+    seen = [weights(model)]
+
+    def break_it(*_):
+        if len(seen) == 4:
+            model.head.bias.data.fill_(float("nan"))
+
+    model.trunk.register_forward_pre_hook(break_it)
+    result = train_reward_model(
+        model,
+        tokenizer,
+        make_pairs(64),
+        RewardModelConfig(batch_size=8, average_last=1.0),
+        callback=lambda _: seen.append(weights(model)),
+        generator=seeded(),
+    )
+    assert "step 4" in result.stopped and len(result.history) == 3
+    step = re.search(r"after step (\d), where the loss was lowest", result.stopped)
+    assert torch.equal(weights(model), seen[int(step[1])])
 
 
 def test_texts_longer_than_the_context_are_refused_or_left_out(fresh, tokenizer):
