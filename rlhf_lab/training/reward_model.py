@@ -6,6 +6,7 @@ example are scored together. Where there are few ratings, `reward_head.py` fits 
 """
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Unpack
@@ -28,7 +29,7 @@ from rlhf_lab.training.optimisation import (
     shuffled_batches,
     warmup_cosine,
 )
-from rlhf_lab.training.reward_examples import tokenise, weight_of
+from rlhf_lab.training.reward_examples import self_preferences, tokenise, weight_of
 from rlhf_lab.training.reward_objectives import Objective, Pairs
 
 PAIRS = Pairs()
@@ -151,6 +152,15 @@ def prepare(
     """Token ids of each text of each example, once it is sure that the model can judge, or learn from, them."""
     rows = tokenise(reward_model, tokenizer, examples)
     objective.check(examples, reward_model.names, learning)
+    alike = self_preferences(examples, rows)
+    if learning and len(alike) == len(examples):
+        raise ValueError(f"All {len(examples)} examples prefer a text to itself: nothing says which texts are better.")
+    if alike:
+        warnings.warn(
+            f"{len(alike)} of {len(examples)} examples prefer a text to itself, the first of them example {alike[0]}."
+            " They say nothing of what is better. Leave them out, and look at where they come from.",
+            stacklevel=3,
+        )
     return rows
 
 

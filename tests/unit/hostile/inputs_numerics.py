@@ -373,6 +373,12 @@ hostile(
 )
 hostile("an average over more than all steps", lambda t: judge(t, average_last=1.5), ValueError, "average_last is 1.5")
 hostile(
+    "only pairs of equal texts",
+    lambda t: judge(t, [Pair(" goat", " goat")]),
+    ValueError,
+    "All 1 examples prefer a text to itself",
+)
+hostile(
     "texts that differ only beyond the context",
     lambda t: judge(t, [Pair(" goat" * 300, " goat" * 300 + " door")]),
     ValueError,
