@@ -27,14 +27,14 @@ SHRINK = 10.0  # tokens; see text_features
 
 
 def text_features(rollout: Rollout, vocabulary: int) -> Tensor:
-    """What each completion is made of: (B, vocabulary + 2) float64.
+    """What each completion is made of: (B, vocabulary + 2) float64, on the CPU, because not every device has float64.
 
     How often each token occurs in its n tokens, divided by n + SHRINK (a plain share, SHRINK = 0, would take one
     glad word for as much gladness as a page of them); the logarithm of n; and n / (n + SHRINK).
     """
-    n = rollout.lengths.double()[:, None]  # (B, 1)
-    counts = torch.zeros(len(rollout), vocabulary, dtype=torch.float64, device=n.device)
-    counts.scatter_add_(1, rollout.completion_ids, rollout.completion_mask.double())
+    n = rollout.lengths.cpu().double()[:, None]  # (B, 1)
+    counts = torch.zeros(len(rollout), vocabulary, dtype=torch.float64)
+    counts.scatter_add_(1, rollout.completion_ids.cpu(), rollout.completion_mask.cpu().double())
     return torch.cat([counts / (n + SHRINK), n.log(), n / (n + SHRINK)], 1)
 
 
@@ -76,11 +76,12 @@ class AttributeReader:
             [scorer(prompt, text) for scorer in self.scorers.values()]
             for prompt, text in zip(rollout.prompts, rollout.texts, strict=True)
         ]
-        return torch.tensor(rows, dtype=torch.float64, device=rollout.completion_ids.device)
+        return torch.tensor(rows, dtype=torch.float64)
 
     def __call__(self, rollout: Rollout) -> Tensor:
-        """The attributes as read off the tokens, (B, K) float32."""
-        return ((text_features(rollout, self.vocabulary) - self.mean) @ self.weight).float()
+        """The attributes as read off the tokens, (B, K) float32 on the rollout's device."""
+        values = (text_features(rollout, self.vocabulary) - self.mean) @ self.weight
+        return values.float().to(rollout.completion_ids.device)
 
 
 def repeated_share(rollout: Rollout, n: int = 5) -> Tensor:

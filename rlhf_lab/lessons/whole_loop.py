@@ -77,7 +77,7 @@ def write_questions(
         max_new_tokens=LONGEST_REVIEW,
         generator=generator,
     )
-    values = reader(rollout).double().cpu().numpy()  # (B, K): the queue runs where torch must not
+    values = reader(rollout).cpu().double().numpy()  # (B, K): the queue runs where torch must not
     # An answer about a broken sentence would tell about the sentence, not about the taste.
     fit = [passes_floor(prompt, text) for prompt, text in zip(rollout.prompts, rollout.texts, strict=True)]
     items, attributes = {}, {}

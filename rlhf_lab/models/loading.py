@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, GPT2Config, PreTrainedTokenizerFast
 from transformers.utils import logging
 
+from rlhf_lab.models.precision import in_its_precision
 from rlhf_lab.paths import data_dir
 
 logging.disable_progress_bar()  # of reading and writing files, which takes no time; downloads keep theirs
@@ -85,7 +86,8 @@ def load_language_model(name_or_path: str | Path = "tiny", device=None, dtype=No
 
     name_or_path: "tiny" (ships with the course), "smollm2" or "gpt2" (from the Hugging Face hub, or its local
     cache), or the path of a folder that `save_language_model` wrote.
-    device: as in torch; None keeps the model on the CPU. dtype: None means float32.
+    device: as in torch; None keeps the model on the CPU. dtype: None means float32. A model in bfloat16 that is trained
+    gets float32 weights and goes on computing in bfloat16, see `models/precision.py`.
     hub: "owner/name" of another model on the hub, instead of a name or a path. A path alone is never looked up there:
     mistyped, it could bring somebody else's model.
 
@@ -209,13 +211,15 @@ def trunk_and_head(model: nn.Module) -> tuple[nn.Module, nn.Module]:
     return model.base_model, model.get_output_embeddings()
 
 
+@in_its_precision
 def hidden_states(trunk: nn.Module, ids: Tensor) -> Tensor:
     """Last hidden states (B, L, d) of right-padded ids (B, L).
 
     No attention mask: the padding is on the right, and a causal model never looks to the right. (Embeddings
     are looked up here because transformers warns of padding without a mask, rightly in general.)
     """
-    return trunk(inputs_embeds=trunk.get_input_embeddings()(ids), use_cache=False).last_hidden_state
+    hidden = trunk(inputs_embeds=trunk.get_input_embeddings()(ids), use_cache=False).last_hidden_state
+    return hidden.to(trunk.dtype)
 
 
 def frozen_copy(model: nn.Module) -> nn.Module:

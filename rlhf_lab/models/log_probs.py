@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from rlhf_lab.models.loading import hidden_states, trunk_and_head
-from rlhf_lab.models.sampling import Rollout
+from rlhf_lab.models.precision import logits_of
+from rlhf_lab.models.sampling import Rollout, check_temperature
 from rlhf_lab.models.tokens import micro_batches_by_length
 
 LOGITS_AT_ONCE = 2**25  # tokens times vocabulary in one piece of logits: 128 MiB in float32
@@ -39,7 +40,7 @@ def token_log_probs(
     """
 
     def piece(hidden: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor | None]:
-        logits = head(hidden).float()  # (n, V)
+        logits = logits_of(head, hidden)  # (n, V)
         if temperature != 1.0:
             logits = logits / temperature
         if not entropy:
@@ -79,8 +80,7 @@ def completion_log_probs(
     faster on a CPU when no gradients are needed). Zero on padding. Paddings do not influence the result.
     """
     temperature = rollout.temperature if temperature is None else temperature
-    if temperature <= 0:
-        raise ValueError(f"temperature is {temperature}; log-probabilities need a positive one, such as 1.0.")
+    check_temperature(temperature)
     if micro_batch_tokens is not None:
         return _in_pieces(model, rollout, temperature, entropy, micro_batch_tokens)
     _, head = trunk_and_head(model)

@@ -116,15 +116,21 @@ class RewardModel(nn.Module):
         scores: (B,) or (B, K); each output is normalised on its own. Raises ValueError where there are fewer than two
         scores, or they are all alike or not finite.
         """
-        columns = scores.double().reshape(len(scores), len(self.names)).to(self.head.weight.device)
+        if scores.ndim not in (1, 2) or scores.numel() != len(scores) * len(self.names):
+            raise ValueError(
+                f"Cannot normalise on scores of shape {tuple(scores.shape)}: the model gives {len(self.names)} to each"
+                " text. Pass what `score_texts` or `score_rollout` returned."
+            )
+        columns = scores.cpu().double().reshape(len(scores), len(self.names))  # there, because MPS has no float64
         mean, deviation = columns.mean(0), columns.std(0, correction=0)
         if len(columns) < 2 or not bool(torch.isfinite(columns).all()) or bool((deviation < 1e-8).any()):
             raise ValueError(
                 f"Cannot normalise on {len(columns)} scores with values {columns.flatten()[:5].tolist()}: they"
                 " must be at least two, finite, and not all alike. Score a few hundred reference samples."
             )
-        self.head.weight.copy_(self.head.weight.double() / deviation[:, None])
-        self.head.bias.copy_((self.head.bias.double() - mean) / deviation)
+        weight, bias = self.head.weight.cpu().double(), self.head.bias.cpu().double()
+        self.head.weight.copy_((weight / deviation[:, None]).to(self.head.weight.dtype))
+        self.head.bias.copy_(((bias - mean) / deviation).to(self.head.bias.dtype))
 
     def save(self, folder: str | Path, tokenizer=None) -> Path:
         """Write the model, and the tokenizer if it is given, as an ordinary folder of `transformers`.

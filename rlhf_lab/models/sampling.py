@@ -12,13 +12,18 @@ ended leave the batch.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from numbers import Integral, Real
 
 import torch
 from torch import Tensor, nn
 from transformers.cache_utils import Cache, DynamicLayer
 
 from rlhf_lab.models.loading import context_length, trunk_and_head
+from rlhf_lab.models.precision import BrokenModelError, check_weights, computes_in, in_its_precision, logits_of
 from rlhf_lab.models.tokens import decode_completions, encode_completions, encode_prompts, pad_left, pad_right
+
+# Logits in float32 are off by about 1e-5. A temperature below that makes whole nats of it, so it is greedy with dice.
+SMALLEST_TEMPERATURE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -161,7 +166,8 @@ def draw(probabilities: Tensor, uniform: Tensor) -> Tensor:
     total = cumulative[:, -1]
     # Rounding must not carry the product up to the total, past the last token of positive probability.
     target = torch.minimum(uniform * total, torch.nextafter(total, torch.zeros_like(total)))
-    return torch.searchsorted(cumulative, target[:, None], right=True).squeeze(1)
+    found = torch.searchsorted(cumulative, target[:, None], right=True).squeeze(1)
+    return found.clamp(max=probabilities.shape[1] - 1)  # where they are no numbers, which `sample` finds out
 
 
 def _choose(logits: Tensor, uniform: Tensor, temperature: float, top_k: int, top_p: float) -> tuple[Tensor, Tensor]:
@@ -182,6 +188,7 @@ def _choose(logits: Tensor, uniform: Tensor, temperature: float, top_k: int, top
 
 
 @torch.no_grad()
+@in_its_precision
 def sample(
     model: nn.Module,
     tokenizer,
@@ -210,9 +217,11 @@ def sample(
     can read them without another pass through the model.
 
     Returns a Rollout of len(prompts) rows, T = tokens in the longest completion. The model is put in eval mode.
-    Raises ValueError on an empty list or prompt, a prompt too long for the model, or settings out of range.
+    Raises ValueError on an empty list or prompt, a prompt too long for the model, or settings out of range, and
+    BrokenModelError, a ValueError, where the model's probabilities are not finite.
     """
     _check_settings(max_new_tokens, temperature, top_k, top_p)
+    check_generator(generator)
     rows = encode_prompts(tokenizer, prompts)
     _check_context(model, rows, max_new_tokens)
     device = next(model.parameters()).device
@@ -234,16 +243,16 @@ def sample(
 
     cache = Cache(layers=[_ReservedLayer(P + T) for _ in range(model.config.num_hidden_layers)])
     # What is added to attention scores: 0 for real tokens, a very negative number for padding. (B, 1, 1, P + T)
-    lowest = torch.finfo(model.dtype).min
-    bias = torch.zeros(B, 1, 1, P + T, dtype=model.dtype, device=device)
+    lowest = torch.finfo(computes_in(model)).min
+    bias = torch.zeros(B, 1, 1, P + T, dtype=computes_in(model), device=device)
     bias[:, 0, 0, :P].masked_fill_(~mask, lowest)
-    causal = torch.full((P, P), lowest, dtype=model.dtype, device=device).triu(1)
+    causal = torch.full((P, P), lowest, dtype=bias.dtype, device=device).triu(1)
     check_every = 1 if device.type == "cpu" else 16  # looking at `ended` makes the CPU wait for a GPU
 
     def read(ids: Tensor, attention: Tensor, positions: Tensor) -> Tensor:
         """Hidden states (b, d) after the last of some more tokens (b, L)."""
         inputs = {"input_ids": ids, "attention_mask": attention, "position_ids": positions}
-        return trunk(**inputs, past_key_values=cache, use_cache=True).last_hidden_state[:, -1]
+        return trunk(**inputs, past_key_values=cache, use_cache=True).last_hidden_state[:, -1].to(model.dtype)
 
     # The prompts: each different one is read once, and serves all rows that continue it.
     first, which = (torch.tensor(places, device=device) for places in _distinct(rows))
@@ -255,7 +264,7 @@ def sample(
     positions = mask.sum(1)  # (b,) of the next token
 
     for t in range(T):
-        token, log_p = _choose(head(state).float(), uniform[alive, t], temperature, top_k, top_p)  # (b,) each
+        token, log_p = _choose(logits_of(head, state), uniform[alive, t], temperature, top_k, top_p)  # (b,) each
         completion[alive, t] = token.masked_fill(ended, tokenizer.pad_token_id)
         log_probs[alive, t] = log_p.masked_fill(ended, 0.0)
         if keep_hidden:
@@ -277,6 +286,7 @@ def sample(
             state = read(token[:, None], bias[..., : P + t + 1], positions[:, None])
             positions = positions + 1
 
+    _check_finite(model, log_probs)
     completion_mask = torch.arange(T, device=device) < ended_at[:, None]
     has_ended = (completion == end_id).logical_and(completion_mask).any(1)
     longest = int(ended_at.max())
@@ -310,12 +320,41 @@ def _distinct(rows: list[list[int]]) -> tuple[list[int], list[int]]:
 
 
 def _check_settings(max_new_tokens: int, temperature: float, top_k: int, top_p: float) -> None:
-    if max_new_tokens < 1:
-        raise ValueError(f"max_new_tokens is {max_new_tokens}; it must be at least 1.")
-    if not 0 <= temperature < float("inf"):
-        raise ValueError(f"temperature is {temperature}; use 0 for greedy, or a positive number such as 1.0.")
-    if top_k < 0 or not 0 < top_p <= 1:
-        raise ValueError(f"top_k={top_k}, top_p={top_p}: top_k must be 0 (off) or more, top_p in (0, 1] (1: off).")
+    if not isinstance(max_new_tokens, Integral) or max_new_tokens < 1:
+        raise ValueError(f"max_new_tokens is {max_new_tokens!r}; it must be a whole number of at least 1.")
+    if temperature != 0:
+        check_temperature(temperature, " For greedy sampling use 0.")
+    if not isinstance(top_k, Integral) or top_k < 0 or not isinstance(top_p, Real) or not 0 < top_p <= 1:
+        raise ValueError(f"top_k={top_k!r}, top_p={top_p!r}: top_k is a whole number, 0 for off; top_p in (0, 1].")
+
+
+def check_temperature(temperature: float, besides: str = "") -> None:
+    """Raises ValueError where logits cannot be divided by it; `besides` is added to the sentence."""
+    if not isinstance(temperature, Real) or not SMALLEST_TEMPERATURE <= temperature < float("inf"):
+        raise ValueError(
+            f"temperature is {temperature!r}; it must be a finite number of at least {SMALLEST_TEMPERATURE:g}, for"
+            f" example 1.0.{besides}"
+        )
+
+
+def check_generator(generator: torch.Generator | None) -> None:
+    """Raises ValueError for what is no generator, most of all a seed."""
+    if not (generator is None or isinstance(generator, torch.Generator)):
+        raise ValueError(
+            f"generator is {generator!r}, not a torch.Generator. Of a seed make one: torch.Generator().manual_seed(0)."
+        )
+
+
+def _check_finite(model: nn.Module, log_probs: Tensor) -> None:
+    """Raises BrokenModelError where a log-probability (B, T) of a sampled token is not a finite number."""
+    wrong = ~log_probs.isfinite().all(1)
+    if bool(wrong.any()):
+        check_weights(model)
+        raise BrokenModelError(
+            f"The model's probabilities of the next token are not finite numbers, first for prompt"
+            f" {int(wrong.int().argmax())}: its weights are far too large. Load it again from before it broke; if it"
+            " broke in training, lower the learning rate."
+        )
 
 
 def _check_context(model: nn.Module, rows: list[list[int]], max_new_tokens: int) -> None:

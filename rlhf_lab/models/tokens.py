@@ -8,7 +8,7 @@ Padding goes on the *left* of prompts that are about to be continued, so that al
 column, and on the *right* of complete sequences, where a causal model never looks at it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -18,7 +18,13 @@ from rlhf_lab.texts import fault_in
 
 def encode_prompts(tokenizer, prompts: Sequence[str]) -> list[list[int]]:
     """Token ids of each prompt, without special tokens. Raises ValueError on an empty prompt and on what is no text."""
-    _check_texts(prompts, "prompt")
+    check_prompts(tokenizer, prompts)
+    return _encode(tokenizer, prompts)
+
+
+def check_prompts(tokenizer, prompts: Sequence[str]) -> None:
+    """Raises ValueError where `encode_prompts` would, without encoding anything."""
+    _check_texts(tokenizer, prompts, "prompt")
     if len(prompts) == 0:
         raise ValueError("The list of prompts is empty. Pass at least one prompt.")
     for i, prompt in enumerate(prompts):
@@ -27,7 +33,6 @@ def encode_prompts(tokenizer, prompts: Sequence[str]) -> list[list[int]]:
                 f"Prompt {i} of {len(prompts)} is empty ({prompt!r}). A model needs at least one token to"
                 " continue from: give it some text, for example 'Review of'."
             )
-    return _encode(tokenizer, prompts)
 
 
 def encode_completions(tokenizer, completions: Sequence[str], ended: bool | Sequence[bool] = True) -> list[list[int]]:
@@ -35,19 +40,26 @@ def encode_completions(tokenizer, completions: Sequence[str], ended: bool | Sequ
 
     Raises ValueError on what is no text.
     """
-    _check_texts(completions, "completion")
+    _check_texts(tokenizer, completions, "completion")
     if isinstance(ended, bool):
         ended = [ended] * len(completions)
+    if len(ended) != len(completions):
+        raise ValueError(f"`ended` has {len(ended)} entries for {len(completions)} completions: one each is needed.")
     rows = _encode(tokenizer, completions)
     return [[*row, tokenizer.eos_token_id] if end else row for row, end in zip(rows, ended, strict=True)]
 
 
-def _check_texts(texts: Sequence[str], name: str) -> None:
+def _check_texts(tokenizer, texts: Sequence[str], name: str) -> None:
+    """Raises TypeError for a single string, ValueError for what is no list of texts or a tokenizer without an end."""
     if isinstance(texts, str):
         raise TypeError(f"Expected a list of {name}s and got one string, {texts!r:.80}. Pass [{name}].")
+    if isinstance(texts, Mapping) or not hasattr(texts, "__getitem__"):
+        raise ValueError(f"Expected a list of {name}s and got a {type(texts).__name__}.")
     for i, text in enumerate(texts):
         if fault := fault_in(text):
             raise ValueError(f"{name.capitalize()} {i} of {len(texts)} {fault}")
+    if getattr(tokenizer, "eos_token_id", None) is None:
+        raise ValueError(f"The tokenizer ({type(tokenizer).__name__}) has no end token (eos_token). Set one.")
 
 
 def _encode(tokenizer, texts: Sequence[str], at_once: int = 1000) -> list[list[int]]:
@@ -92,6 +104,8 @@ def pad_left(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor
 
 
 def _pad(rows: Sequence[Sequence[int]], pad_id: int, left: bool) -> tuple[Tensor, Tensor]:
+    if pad_id is None:
+        raise ValueError("The tokenizer has no padding token (pad_token). `load_language_model` gives it one.")
     longest = max(len(row) for row in rows)
     ids, mask = [], []
     for row in rows:

@@ -5,6 +5,7 @@ Three estimators of KL(policy || reference), token by token, from samples of the
 `advantages.py` takes it off the reward; an algorithm may add it to the loss instead (`training/algorithms.py`).
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -36,6 +37,10 @@ class AdaptiveKL:
     target: float = 6.0  # wanted KL of a whole completion from the reference, in nats
     horizon: float = 10_000.0  # samples over which the coefficient may change by a factor of about e^clip
     clip: float = 0.2  # largest relative error that is acted upon
+
+    def __post_init__(self) -> None:
+        if not (0 < self.target < math.inf and 0 < self.horizon and 0 <= self.clip < math.inf):
+            raise ValueError(f"target and horizon must be above 0 and clip at least 0, as finite numbers; got {self}.")
 
     def next(self, coefficient: float, kl: float, samples: int) -> float:
         """The coefficient after a step whose `samples` completions had mean KL `kl`."""

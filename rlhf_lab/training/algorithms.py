@@ -127,6 +127,10 @@ class GeneralisedAdvantage:
     value_coefficient: float = 0.1  # weight of the value loss; it shares the policy's trunk
     needs_values: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        if not (0 <= self.gamma <= 1 and 0 <= self.lam <= 1):
+            raise ValueError(f"gamma={self.gamma}, lam={self.lam}: both must be from 0 to 1.")
+
     def __call__(self, experience: Experience, rewards: Tensor) -> Experience:
         mask, values = experience.mask, experience.values
         if self.whiten_rewards:
@@ -206,6 +210,10 @@ class Algorithm:
     def __post_init__(self) -> None:
         if self.kl_in not in ("reward", "loss", None):
             raise ValueError(f'kl_in says where the KL penalty is paid: "reward", "loss" or None; got {self.kl_in!r}.')
+        for name in ("epochs", "minibatches"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1.")
         if isinstance(self.surrogate, ScoreFunction) and self.epochs * self.minibatches > 1:
             raise ValueError(
                 f"The score-function surrogate is right only for the first update after sampling, but"

@@ -15,11 +15,13 @@ from torch import Tensor, nn
 
 from rlhf_lab.models.loading import context_length, hidden_states, trunk_and_head
 from rlhf_lab.models.log_probs import token_log_probs
+from rlhf_lab.models.precision import ready_to_learn
 from rlhf_lab.models.tokens import encode_completions, encode_prompts, micro_batches_by_length, pad_right
 from rlhf_lab.training.loop import RunOptions, TrainingLoop, TrainingResult
 from rlhf_lab.training.muon import make_muon
 from rlhf_lab.training.optimisation import (
     apply_gradients,
+    check_settings,
     draw_seed,
     make_optimizer,
     not_finite,
@@ -71,9 +73,14 @@ def train_language_model(
     generator decides the order of the documents. options: callback, evaluate, checkpoint and resume, see `RunOptions`.
 
     Interrupted, it returns after the current step, `interrupted` is True, and the model keeps what it learned.
-    Raises ValueError on no documents, or one that is empty or longer than the model reads.
+    If a loss or gradient is not a finite number, it ends with the weights that had the lowest loss and says so in
+    `stopped`. A model in bfloat16 gets float32 weights, see `models/precision.py`.
+    Raises ValueError on no documents, one that is empty or longer than the model reads, settings that make no sense,
+    and a model that cannot learn.
     """
     config = config or LanguageModelConfig()
+    check_settings(config, LanguageModelConfig)
+    ready_to_learn(model)
     rows = _tokenise(model, tokenizer, documents, config.completion_only_loss)
     total = config.steps or max(1, math.ceil(config.epochs * len(rows) / config.batch_size))
     warmup = max(1, round(config.warmup_fraction * total))
@@ -97,9 +104,10 @@ def train_language_model(
             batch = [rows[i] for i in next(batches)]
             learning_rate = warmup_cosine(step, total, config.learning_rate, warmup, config.final_fraction)
             loss = backward_language_model_loss(model, batch, tokenizer.pad_token_id, config.micro_batch_tokens)
+            run.keep_if_best(loss)
             norm = apply_gradients(optimizer, learning_rate, config.max_gradient_norm)
             if not math.isfinite(loss + norm):
-                run.stop(not_finite(step, loss, norm, learning_rate))
+                run.stop(not_finite(step, loss, norm, learning_rate, updated=step > 0))
                 break
             run.state["tokens"] += sum(len(row.ids) for row in batch)
             run.report(
@@ -143,6 +151,12 @@ def held_out_loss(model: nn.Module, tokenizer, documents: Sequence, completion_o
 def _tokenise(model: nn.Module, tokenizer, documents: Sequence, completion_only_loss: bool) -> list[_Row]:
     if len(documents) == 0:
         raise ValueError("There are no documents to learn from. Pass at least one with a prompt and a completion.")
+    for i, document in enumerate(documents):
+        if not (hasattr(document, "prompt") and hasattr(document, "completion")):
+            raise ValueError(
+                f"Document {i} is a {type(document).__name__}; it needs a .prompt and a .completion, as"
+                " `feedback.examples.CompletionExample` has."
+            )
     prompts = encode_prompts(tokenizer, [document.prompt for document in documents])
     completions = encode_completions(tokenizer, [document.completion for document in documents])
     rows, limit = [], context_length(model)

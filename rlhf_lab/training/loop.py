@@ -1,6 +1,7 @@
 """What every loop shares while it runs: its records, stopping it cleanly, saving it, and the allocator."""
 
 import ctypes
+import math
 import signal
 import sys
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TypedDict
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from rlhf_lab.training.checkpoint import load_checkpoint, save_checkpoint
 
@@ -71,6 +72,9 @@ class TrainingLoop:
     ):
         if resume and checkpoint is None:
             raise ValueError("resume=True needs to know from where: pass checkpoint=folder.")
+        for name, function in (("callback", callback), ("evaluate", evaluate)):
+            if not (function is None or callable(function)):
+                raise ValueError(f"{name} is a {type(function).__name__}; it must be a function, or None.")
         self.total, self.modules, self.optimizer, self.generator = total, modules, optimizer, generator
         self.callback, self.evaluate, self.evaluate_every = callback, evaluate, evaluate_every
         self.checkpoint, self.checkpoint_every = checkpoint, checkpoint_every
@@ -79,6 +83,9 @@ class TrainingLoop:
         if resume:
             self.state = load_checkpoint(checkpoint, modules, optimizer, generator)
         self._stop_requested, self._in_step, self._previous_handler = False, False, None
+        self._kept: list[Tensor] = []  # the weights that `stop` puts back; none before the first good loss
+        self._kept_from = "at the start"
+        self._average_loss, self._lowest_loss = None, math.inf
         keep_freed_memory()
         for module in modules.values():
             module.eval()  # no dropout, in training too: see load_language_model
@@ -89,9 +96,30 @@ class TrainingLoop:
             self._in_step, self._started = True, time.perf_counter()
             yield self.state["step"]
 
+    def keep(self, why: str) -> None:
+        """Remember the weights as they are now, for `stop`; why says what is good about them."""
+        step = self.state["step"]
+        self._kept_from = f"after step {step}, {why}" if step else "at the start"
+        self._kept = self._kept or [weight.detach().clone() for weight in self._weights()]
+        for kept, weight in zip(self._kept, self._weights(), strict=True):
+            kept.copy_(weight.detach())
+
+    def keep_if_best(self, loss: float) -> None:
+        """`keep` the weights that gave this loss, if it is the lowest so far, averaged over the last ten or so."""
+        self._average_loss = loss if self._average_loss is None else 0.9 * self._average_loss + 0.1 * loss
+        if self._average_loss <= self._lowest_loss:
+            self._lowest_loss = self._average_loss
+            self.keep("where the loss was lowest")
+
     def stop(self, reason: str) -> None:
-        """End the run because something is wrong; the reason is a sentence for the learner."""
-        self.result.stopped = reason
+        """End the run because something is wrong, with the weights that were kept; the reason is a sentence for the
+        learner. The last checkpoint stays as it is: the optimiser's moments are not of those weights."""
+        for kept, weight in zip(self._kept, self._weights(), strict=False):
+            weight.detach().copy_(kept)
+        self.result.stopped = f"{reason} The weights are put back to where they were {self._kept_from}."
+
+    def _weights(self) -> list[nn.Parameter]:
+        return [weight for group in self.optimizer.param_groups for weight in group["params"]]
 
     def report(self, **metrics) -> None:
         """Finish a step: record its metrics, with step (from 1), total and seconds (so far)."""
@@ -103,7 +131,12 @@ class TrainingLoop:
         record |= {"seconds": self.state["seconds"], "step_seconds": seconds}
         at_end = step == self.total
         if self.evaluate and (at_end or is_due(step, self.evaluate_every)):
-            record |= self.evaluate()
+            found = self.evaluate()
+            if not isinstance(found, dict):
+                raise ValueError(
+                    f"evaluate returned a {type(found).__name__}; it must return a dict of numbers by name."
+                )
+            record |= found
         self.result.history.append(record)
         if not at_end and is_due(step, self.checkpoint_every):
             self._save()
@@ -122,7 +155,7 @@ class TrainingLoop:
         self.result.interrupted = (interrupted or self._stop_requested) and self.state["step"] < self.total
         if error is not None:
             self.optimizer.zero_grad(set_to_none=True)
-        if error is None or (interrupted and not self._in_step):
+        if (error is None and not self.result.stopped) or (interrupted and not self._in_step):
             self._save()
         return interrupted  # a KeyboardInterrupt ends here, other errors go on
 

@@ -1,10 +1,41 @@
-"""The optimiser that all loops use, its learning rate over time, and the order of the data."""
+"""What all loops share: settings that make sense, the optimiser, its learning rate over time, the order of the data."""
 
 import math
+import sys
 from collections.abc import Iterable, Iterator
+from numbers import Integral, Real
 
 import torch
 from torch import nn
+
+from rlhf_lab.models.sampling import check_generator
+
+LEAST, MOST = sys.float_info.min, sys.float_info.max
+# What the settings of a loop may be, for those that it has: in words, the kind of number, the lowest and the highest.
+_RULES = (
+    ("a whole number of at least 1", Integral, 1, MOST, "steps batch_size samples_per_prompt max_new_tokens"),
+    ("a whole number of at least 1", Integral, 1, MOST, "micro_batch_tokens"),
+    ("a whole number of at least 0", Integral, 0, MOST, "samples_shown evaluate_every checkpoint_every"),
+    ("a finite number above 0", Real, LEAST, MOST, "epochs"),
+    ("a number above 0", Real, LEAST, math.inf, "max_gradient_norm kl_limit"),
+    ("a finite number of at least 0", Real, 0, MOST, "learning_rate weight_decay"),
+    ("a number from 0 to 1", Real, 0, 1, "warmup_fraction final_fraction average_last"),
+    ("a number from -1e6 to 1e6", Real, -1e6, 1e6, "kl_coefficient missing_eos_penalty entropy_coefficient"),
+)
+
+
+def check_settings(config, kind: type) -> None:
+    """Raises ValueError, with what is allowed, for settings of another kind, or one with which a loop could not run."""
+    if not isinstance(config, kind):
+        raise ValueError(
+            f"config is a {type(config).__name__}; it must be a {kind.__name__}, or None for the defaults."
+        )
+    for allowed, number, lowest, highest, names in _RULES:
+        for name in set(names.split()) & set(vars(config)):
+            value = getattr(config, name)
+            left_out = value is None and getattr(kind, name) is None
+            if not (left_out or (isinstance(value, number) and lowest <= value <= highest)):
+                raise ValueError(f"{kind.__name__}: {name} is {value!r}; it must be {allowed}.")
 
 
 def make_optimizer(parameters: Iterable[nn.Parameter], weight_decay: float = 0.0) -> torch.optim.AdamW:
@@ -42,11 +73,16 @@ def apply_gradients(optimizer: torch.optim.Optimizer, learning_rate: float, max_
     return norm
 
 
-def not_finite(step: int, loss: float, norm: float, learning_rate: float) -> str:
-    """What to tell the learner when a loss or gradient is not a finite number."""
+def not_finite(step: int, loss: float, norm: float, learning_rate: float, updated: bool) -> str:
+    """What to tell the learner when a loss or gradient is not a finite number; updated: whether there was an update."""
+    what = f"the loss or its gradient is not a finite number (loss {loss}, gradient norm {norm})"
+    if not updated:
+        return (
+            f"Stopped before the first update: {what}. So it is not the learning rate: weights of the model, numbers in"
+            " what it learns from, or settings of the loss are far too large."
+        )
     return (
-        f"Stopped at step {step + 1}: the loss or its gradient is not a finite number (loss {loss}, gradient norm"
-        f" {norm}). The model is as it was before this step. The usual cause is a learning rate that is too high"
+        f"Stopped at step {step + 1}: {what}. The usual cause is a learning rate that is too high"
         f" ({learning_rate:.2g}): try a third of it."
     )
 
@@ -57,6 +93,7 @@ def random_generator(seed: int) -> torch.Generator:
 
 def draw_seed(generator: torch.Generator | None) -> int:
     """A seed drawn from a generator (None: torch's global one), to make others from."""
+    check_generator(generator)
     device = "cpu" if generator is None else generator.device
     return int(torch.randint(2**62, (), generator=generator, device=device))
 

@@ -7,7 +7,7 @@ starting point, says what normal text is, and drifting away from it costs reward
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Unpack
 
 import torch
@@ -15,22 +15,27 @@ from torch import Tensor, nn
 
 from rlhf_lab.models.loading import trunk_and_head
 from rlhf_lab.models.log_probs import completion_hidden, completion_log_probs, token_log_probs, unflatten
-from rlhf_lab.models.sampling import Rollout, sample
+from rlhf_lab.models.precision import BrokenModelError, computes_in, keep_in_float32, ready_to_learn
+from rlhf_lab.models.sampling import Rollout, check_generator, sample
 from rlhf_lab.models.tokens import micro_batches_by_length
 from rlhf_lab.models.value_head import ValueHead
 from rlhf_lab.objectives.advantages import penalise_missing_eos
 from rlhf_lab.objectives.kl import AdaptiveKL, kl_k3
 from rlhf_lab.objectives.masked import masked_mean
+from rlhf_lab.objectives.policy import probability_ratio
 from rlhf_lab.training.algorithms import PPO, Algorithm, Experience
 from rlhf_lab.training.loop import RunOptions, TrainingLoop, TrainingResult
 from rlhf_lab.training.optimisation import (
     apply_gradients,
+    check_settings,
     draw_seed,
     make_optimizer,
+    not_finite,
     random_generator,
     shuffled_batches,
     warmup_cosine,
 )
+from rlhf_lab.training.policy_guards import check_inputs, checked_rewards, trouble_of, warn_of_ratios
 
 RewardFunction = Callable[[Rollout], Tensor]  # (B,) rewards of a rollout of B completions
 
@@ -91,18 +96,27 @@ def train_policy(
     callback gets one record a step; all but losses and gradients describe the policy *before* the step's update:
     reward and reward_std (of the reward function), score (reward less the penalty for a missing end),
     kl (k1) and kl_k3 (nats a completion), kl_coefficient, entropy (nats a token, estimated from the samples),
-    length (tokens), end_rate, first_ratio_error (largest |ratio - 1| before the first update: must be near 0),
+    length (tokens), end_rate, first_ratio_error (largest |ratio - 1| before the first update: must be near 0; a
+    warning says what to do where it is not),
     policy_loss, approx_kl (old against new policy, nats a token), largest_ratio_error, gradient_norm,
     learning_rate, tokens (sampled so far), samples (list of {prompt, completion, reward}), seconds (so far),
     step_seconds. Besides, where the algorithm has them: clip_fraction, value_loss, explained_variance, zero_std_groups
     (share of prompts whose completions all got the same score).
 
-    Two guards stop a run that has gone wrong, with a sentence in `stopped`: a number that is not finite, and a
-    divergence beyond config.kl_limit. The policy is then put back to the last state that was in order.
-    Interrupting, checkpoint and resume: as in `train_language_model`.
+    Two guards stop a run that has gone wrong, with a sentence in `stopped`: a number that is not finite, or a reward
+    near the end of what float32 holds, and a divergence beyond config.kl_limit. The policy is then put back to the last
+    state that was in order.
+    A policy in bfloat16, and a reference beside it, gets float32 weights and goes on computing in bfloat16. The
+    log-probabilities of its samples are then computed again, as the updates do it: the sampler's differ by roundings.
+    Interrupting, checkpoint and resume: as in `train_language_model`. Raises ValueError on inputs that cannot work.
     """
     config = config or PolicyGradientConfig()
-    _check(policy, reference, prompts, algorithm, config)
+    check_settings(config, PolicyGradientConfig)
+    check_generator(generator)
+    ready_to_learn(policy, "policy")
+    check_inputs(policy, reference, reward_function, tokenizer, prompts, algorithm, config, value_head)
+    if reference is not None and computes_in(reference) == computes_in(policy) == torch.bfloat16:
+        keep_in_float32(reference)  # at the start its numbers are the very ones of the policy
     device = next(policy.parameters()).device
     generator = generator or random_generator(draw_seed(None))
     modules = {"policy": policy}
@@ -123,24 +137,25 @@ def train_policy(
     prompts_a_step = config.batch_size // config.samples_per_prompt
     order = shuffled_batches(len(prompts), prompts_a_step, run.state["order_seed"], run.state["step"])
     warmup = max(1, round(config.warmup_fraction * config.steps))
-    in_order = _snapshot(modules)
+    run.keep("where this run began")
 
     with run:
         for step in run:
             # 1. Sample.
             batch = [prompts[i] for i in next(order) for _ in range(config.samples_per_prompt)]
-            rollout = sample(
-                policy,
-                tokenizer,
-                batch,
-                max_new_tokens=config.max_new_tokens,
-                temperature=config.temperature,
-                generator=generator,
-                keep_hidden=algorithm.advantage.needs_values,
-            )
+            try:
+                rollout, ratio_error = _sample(policy, tokenizer, batch, config, generator, "value_head" in modules)
+            except BrokenModelError:
+                if not run.result.history:
+                    raise
+                run.stop(
+                    f"Stopped at step {step + 1}: since the last update the policy's probabilities are not finite"
+                    f" numbers. Try a third of the learning rate ({config.learning_rate:.2g})."
+                )
+                break
             # 2. Score.
             with torch.no_grad():
-                rewards = _checked_rewards(reward_function(rollout), rollout)
+                rewards = checked_rewards(reward_function(rollout), rollout)
                 experience = Experience(
                     rollout,
                     penalise_missing_eos(rewards, rollout.ended, config.missing_eos_penalty),
@@ -150,13 +165,18 @@ def train_policy(
                     run.state["kl_coefficient"],
                 )
                 metrics = describe_rollout(experience, rewards)
-            if trouble := _trouble(metrics, step, config):
-                _restore(modules, in_order)
-                run.stop(trouble)
+            if trouble := trouble_of(rewards, metrics, config):
+                run.stop(f"Stopped at step {step + 1}: {trouble}")
                 break
-            in_order = _snapshot(modules)
+            run.keep("the last that was in order")
             # 3. Compute advantages: rewards and KL penalty become advantages and returns.
             experience = algorithm.compute_advantages(experience)
+            if not bool(experience.advantages.isfinite().all()):
+                run.stop(
+                    f"Stopped at step {step + 1}: the algorithm's advantages are not finite numbers, though the rewards"
+                    f" are. Look at how {type(algorithm.advantage).__name__} makes them."
+                )
+                break
             # 4. Update.
             learning_rate = warmup_cosine(step, config.steps, config.learning_rate, warmup, config.final_fraction)
             updates = []
@@ -164,23 +184,22 @@ def train_policy(
                 minibatch = experience.minibatch(rows.to(device), algorithm.surrogate.average)
                 updates.append(_backward(policy, modules.get("value_head"), algorithm, minibatch, config))
                 updates[-1]["gradient_norm"] = apply_gradients(optimizer, learning_rate, config.max_gradient_norm)
-            if not all(math.isfinite(value) for update in updates for value in update.values()):
-                _restore(modules, in_order)
-                run.stop(
-                    f"Stopped at step {step + 1}: a loss or gradient is not a finite number. The policy is as it was"
-                    f" before this step. Try a third of the learning rate ({config.learning_rate:.2g})."
-                )
+            wrong = [i for i, u in enumerate(updates) if not all(map(math.isfinite, u.values()))]
+            if wrong:
+                loss, norm = (updates[wrong[0]][name] for name in ("policy_loss", "gradient_norm"))
+                run.stop(not_finite(step, loss, norm, config.learning_rate, updated=step + wrong[0] > 0))
                 break
 
             metrics |= {name: sum(u[name] for u in updates) / len(updates) for name in updates[0]}
             metrics |= {
-                "first_ratio_error": updates[0]["largest_ratio_error"],
+                "first_ratio_error": max(ratio_error, updates[0]["largest_ratio_error"]),
                 "largest_ratio_error": max(u["largest_ratio_error"] for u in updates),
                 "kl_coefficient": run.state["kl_coefficient"],
                 "learning_rate": learning_rate,
                 "samples": _samples(rollout, rewards, config.samples_shown),
             }
             metrics |= algorithm.advantage.describe(experience)
+            warn_of_ratios(metrics["first_ratio_error"], run.result.history)
             run.state["tokens"] += int(rollout.completion_mask.sum())
             if config.adaptive_kl:
                 run.state["kl_coefficient"] = config.adaptive_kl.next(
@@ -199,10 +218,40 @@ def minibatch_rows(count: int, epochs: int, minibatches: int, generator: torch.G
     return [rows for order in passes for rows in order.split(size)]
 
 
+def _sample(
+    policy: nn.Module,
+    tokenizer,
+    prompts: Sequence[str],
+    config: PolicyGradientConfig,
+    generator: torch.Generator,
+    keep_hidden: bool,
+) -> tuple[Rollout, float]:
+    """A rollout with log-probabilities as the updates will compute them, and the largest |ratio - 1| of these to those
+    that were found in sampling. In float32 they are the same but for the last digits, and are not computed again."""
+    rollout = sample(
+        policy,
+        tokenizer,
+        prompts,
+        max_new_tokens=config.max_new_tokens,
+        temperature=config.temperature,
+        generator=generator,
+        keep_hidden=keep_hidden,
+    )
+    if computes_in(policy) != torch.bfloat16:
+        return rollout, 0.0
+    with torch.no_grad():
+        log_probs = completion_log_probs(policy, rollout, micro_batch_tokens=config.micro_batch_tokens)
+    error = (probability_ratio(log_probs, rollout.log_probs) - 1.0).abs().max()
+    return replace(rollout, log_probs=log_probs), float(error)
+
+
 def _reference_log_probs(reference: nn.Module | None, rollout: Rollout, config: PolicyGradientConfig) -> Tensor | None:
     if reference is None:
         return None
-    return completion_log_probs(reference, rollout, micro_batch_tokens=2 * config.micro_batch_tokens)
+    log_probs = completion_log_probs(reference, rollout, micro_batch_tokens=2 * config.micro_batch_tokens)
+    if not bool(log_probs.isfinite().all()):
+        raise BrokenModelError("The reference's log-probabilities are not finite numbers: load it again.")
+    return log_probs
 
 
 def _values(value_head: ValueHead | None, hidden: Tensor, mask: Tensor) -> Tensor | None:
@@ -238,45 +287,7 @@ def _backward(
     return totals
 
 
-# --- Checks, guards and records ----------------------------------------------------------------------
-
-
-def _check(
-    policy: nn.Module,
-    reference: nn.Module | None,
-    prompts: Sequence[str],
-    algorithm: Algorithm,
-    config: PolicyGradientConfig,
-) -> None:
-    if len(prompts) == 0:
-        raise ValueError("There are no prompts to write completions for. Pass at least one.")
-    if config.batch_size % config.samples_per_prompt:
-        raise ValueError(
-            f"batch_size={config.batch_size} is not a multiple of samples_per_prompt={config.samples_per_prompt}."
-        )
-    if config.temperature <= 0:
-        raise ValueError("A policy gradient needs sampling: choose a temperature above 0, for example 1.0.")
-    if reference is policy:
-        raise ValueError(
-            "policy and reference are one and the same model, so the divergence would always be 0. Pass"
-            " frozen_copy(policy) as the reference."
-        )
-    if reference is None and (algorithm.kl_in or config.adaptive_kl):
-        raise ValueError(
-            "This algorithm measures the divergence from a reference model, but reference is None. Pass"
-            " frozen_copy(policy), or choose an algorithm with kl_in=None and leave adaptive_kl out."
-        )
-
-
-def _checked_rewards(rewards: Tensor, rollout: Rollout) -> Tensor:
-    """Rewards as float32 on the rollout's device; ValueError unless there is one for each completion."""
-    rewards = torch.as_tensor(rewards).detach().float().to(rollout.log_probs.device)
-    if rewards.shape != (len(rollout),):
-        raise ValueError(
-            f"The reward function returned a tensor of shape {tuple(rewards.shape)} for {len(rollout)} completions;"
-            f" it must return one number each, shape ({len(rollout)},)."
-        )
-    return rewards
+# --- Records -----------------------------------------------------------------------------------------
 
 
 def describe_rollout(experience: Experience, rewards: Tensor) -> dict[str, float]:
@@ -297,33 +308,8 @@ def describe_rollout(experience: Experience, rewards: Tensor) -> dict[str, float
     }
 
 
-def _trouble(metrics: dict, step: int, config: PolicyGradientConfig) -> str:
-    """A sentence if a rollout shows that the run has gone wrong; empty if not."""
-    if not math.isfinite(metrics["reward"]):
-        return f"Stopped at step {step + 1}: the reward function returned a number that is not finite."
-    kl = metrics.get("kl", 0.0)
-    if not math.isfinite(kl) or kl > config.kl_limit:
-        return (
-            f"Stopped at step {step + 1}: completions have drifted {kl:.1f} nats from the reference, more"
-            f" than kl_limit={config.kl_limit:g}. The policy is put back to where it was one step before. Lower the"
-            f" learning rate ({config.learning_rate:.2g}) or raise kl_coefficient ({config.kl_coefficient:g})."
-        )
-    return ""
-
-
 def _samples(rollout: Rollout, rewards: Tensor, count: int) -> list[dict]:
     return [
         {"prompt": rollout.prompts[i], "completion": rollout.texts[i], "reward": float(rewards[i])}
         for i in range(min(count, len(rollout)))
     ]
-
-
-def _snapshot(modules: dict[str, nn.Module]) -> list[Tensor]:
-    return [p.detach().clone() for module in modules.values() for p in module.parameters()]
-
-
-@torch.no_grad()
-def _restore(modules: dict[str, nn.Module], snapshot: list[Tensor]) -> None:
-    parameters = [p for module in modules.values() for p in module.parameters()]
-    for parameter, saved in zip(parameters, snapshot, strict=True):
-        parameter.copy_(saved)

@@ -128,6 +128,20 @@ def weight_of(example: Any) -> float:
     return float(getattr(example, "weight", 1.0))
 
 
+def self_preferences(examples: Sequence[Any], rows: Sequence[Sequence[Sequence[int]]]) -> list[int]:
+    """Numbers of the pairs and rankings that prefer a text to itself, as the model reads it; rows as of `tokenise`.
+
+    Both sides have one reward, whatever the model: nothing can be learned of them.
+    """
+    found = []
+    for i, (example, texts) in enumerate(zip(examples, rows, strict=True)):
+        places = (0, 1) if hasattr(example, "chosen") else getattr(example, "places", ())
+        first: dict[tuple[int, ...], int] = {}
+        if any(first.setdefault(tuple(text), place) != place for text, place in zip(texts, places, strict=False)):
+            found.append(i)
+    return found
+
+
 def tokenise(reward_model: RewardModel, tokenizer, examples: Sequence[Any]) -> list[list[list[int]]]:
     """Token ids of each text of each example, prompt and completion together, with the end token.
 

@@ -56,7 +56,8 @@ def fit_head(
     """
     started = time.perf_counter()
     rows = prepare(reward_model, tokenizer, examples, objective)
-    features = reward_model.features_of([text for texts in rows for text in texts]).double()  # (T, d)
+    features = reward_model.features_of([text for texts in rows for text in texts])  # (T, d)
+    features = features.cpu().double()  # a GPU is no faster on so little, and not all have float64
     counts = [len(texts) for texts in rows]
     _check_finite(features, counts)
     weights = example_weights(examples, len(reward_model.names), draw_seed(generator) if bootstrap else None)
@@ -74,8 +75,9 @@ def fit_head(
     with torch.no_grad():
         slope = features.new_zeros(len(reward_model.names), features.shape[1])
         slope[:, useful] = problem.slope / deviation[useful]
-        reward_model.head.weight.copy_(slope)
-        reward_model.head.bias.copy_(problem.constant - slope @ mean)
+        head = reward_model.head
+        head.weight.copy_(slope.to(head.weight.dtype))
+        head.bias.copy_((problem.constant - slope @ mean).to(head.bias.dtype))
         if exact is not objective:
             objective.load_state_dict(exact.state_dict())
         loss, penalty = problem.loss(), problem.penalty()

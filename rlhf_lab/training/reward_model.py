@@ -6,6 +6,7 @@ example are scored together. Where there are few ratings, `reward_head.py` fits 
 """
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Unpack
@@ -14,11 +15,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from rlhf_lab.models.precision import ready_to_learn
 from rlhf_lab.models.reward_model import RewardModel
 from rlhf_lab.models.tokens import micro_batches_by_length, pad_right
 from rlhf_lab.training.loop import RunOptions, TrainingLoop, TrainingResult
 from rlhf_lab.training.optimisation import (
     apply_gradients,
+    check_settings,
     draw_seed,
     make_optimizer,
     not_finite,
@@ -26,7 +29,7 @@ from rlhf_lab.training.optimisation import (
     shuffled_batches,
     warmup_cosine,
 )
-from rlhf_lab.training.reward_examples import tokenise, weight_of
+from rlhf_lab.training.reward_examples import self_preferences, tokenise, weight_of
 from rlhf_lab.training.reward_objectives import Objective, Pairs
 
 PAIRS = Pairs()
@@ -75,6 +78,8 @@ def train_reward_model(
     the model reads.
     """
     config = config or RewardModelConfig()
+    check_settings(config, RewardModelConfig)
+    ready_to_learn(reward_model, "reward model")
     rows = prepare(reward_model, tokenizer, examples, objective)
     total = max(1, math.ceil(config.epochs * len(rows) / config.batch_size))
     batch_size = min(config.batch_size, len(rows))
@@ -110,9 +115,10 @@ def train_reward_model(
                 reward_model, [rows[i] for i in batch], chosen, objective, weights[batch], config.micro_batch_tokens
             )
             metrics = objective.metrics(scores, chosen)
+            run.keep_if_best(loss)
             norm = apply_gradients(optimizer, learning_rate, config.max_gradient_norm)
             if not math.isfinite(loss + norm):
-                run.stop(not_finite(step, loss, norm, learning_rate))
+                run.stop(not_finite(step, loss, norm, learning_rate, updated=step > 0))
                 break
             if average is not None and step >= (1 - config.average_last) * total:
                 average.update_parameters(reward_model)
@@ -123,7 +129,7 @@ def train_reward_model(
                 gradient_norm=norm,
                 examples=(step + 1) * batch_size,
             )
-    if average is not None and int(average.n_averaged):
+    if average is not None and int(average.n_averaged) and not run.result.stopped:
         reward_model.load_state_dict(average.module.state_dict())
     return run.result
 
@@ -146,6 +152,15 @@ def prepare(
     """Token ids of each text of each example, once it is sure that the model can judge, or learn from, them."""
     rows = tokenise(reward_model, tokenizer, examples)
     objective.check(examples, reward_model.names, learning)
+    alike = self_preferences(examples, rows)
+    if learning and len(alike) == len(examples):
+        raise ValueError(f"All {len(examples)} examples prefer a text to itself: nothing says which texts are better.")
+    if alike:
+        warnings.warn(
+            f"{len(alike)} of {len(examples)} examples prefer a text to itself, the first of them example {alike[0]}."
+            " They say nothing of what is better. Leave them out, and look at where they come from.",
+            stacklevel=3,
+        )
     return rows
 
 
@@ -181,7 +196,7 @@ def backward_loss(
     counts = [len(texts) for texts in rows]
     sizes = torch.tensor([len(texts) * max(map(len, texts)) for texts in rows])
     device = reward_model.head.weight.device
-    weights = (weights / weights.numel()).to(device)
+    weights = (weights / weights.numel()).to(reward_model.head.weight.dtype).to(device)  # MPS has no float64
     total, found = 0.0, torch.zeros(len(rows), max(counts), len(reward_model.names), device=device)
     for micro_batch in micro_batches_by_length(sizes, micro_batch_tokens):
         chosen = micro_batch.tolist()

@@ -1,5 +1,6 @@
 """Reward models: what they read, that padding and company do not count, normalising, and files that others can read."""
 
+import copy
 import math
 
 import pytest
@@ -13,10 +14,12 @@ from transformers import (
     CodeGenForCausalLM,
 )
 
+from rlhf_lab.feedback.pairs import PreferencePair
 from rlhf_lab.models.loading import hidden_states, new_language_model, tiny_config
 from rlhf_lab.models.reward_model import OWN_FILE, RewardModel, cautious
 from rlhf_lab.models.sampling import Rollout, sample
 from rlhf_lab.models.tokens import pad_left, pad_right
+from rlhf_lab.training.reward_head import fit_head
 
 COMPLETIONS = [" A goat.", " The bell rang twice, and twice again.", " Ask at the harbour.", ""]
 
@@ -158,6 +161,38 @@ def test_normalised_rewards_have_mean_0_and_variance_1(which, request, model, to
 def test_normalising_on_useless_scores_is_refused(reward_model, scores):
     with pytest.raises(ValueError, match="Cannot normalise"):
         reward_model.normalise(torch.tensor(scores))
+
+
+class WithoutFloat64(torch.Tensor):
+    """A tensor as on MPS, Apple's GPU: it cannot be float64 there; on the CPU it can."""
+
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        result = super().__torch_function__(function, types, args, kwargs or {})
+        if function is torch.Tensor.cpu:
+            return result.as_subclass(torch.Tensor)
+        if isinstance(result, cls) and result.dtype == torch.float64:
+            raise TypeError(
+                "Cannot convert a MPS Tensor to float64 dtype as the MPS framework doesn't support float64."
+            )
+        return result
+
+
+def test_normalising_and_fitting_work_where_there_is_no_float64(reward_model, tokenizer, prompts, monkeypatch):
+    expected = copy.deepcopy(reward_model)
+    expected.normalise(expected.score_texts(tokenizer, prompts, COMPLETIONS))
+    scores = reward_model.score_texts(tokenizer, prompts, COMPLETIONS).as_subclass(WithoutFloat64)
+    for name in ("weight", "bias"):
+        there = getattr(reward_model.head, name).detach().clone().as_subclass(WithoutFloat64)
+        setattr(reward_model.head, name, torch.nn.Parameter(there))
+    reward_model.normalise(scores)
+    assert torch.equal(reward_model.head.weight.cpu(), expected.head.weight)
+    assert torch.equal(reward_model.head.bias.cpu(), expected.head.bias)
+
+    read = reward_model.features_of
+    monkeypatch.setattr(reward_model, "features_of", lambda rows: read(rows).as_subclass(WithoutFloat64))
+    pair = PreferencePair(prompts[0], COMPLETIONS[0], COMPLETIONS[1], prompts[0])
+    assert fit_head(reward_model, tokenizer, [pair]).loss == fit_head(expected, tokenizer, [pair]).loss
 
 
 # --- Files -------------------------------------------------------------------------------------------

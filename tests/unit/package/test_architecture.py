@@ -78,10 +78,11 @@ def test_no_file_imports_itself_by_a_detour():
     modules = {module_of(path): path for path in FILES}
     arrows = {}
     for name, path in modules.items():
-        found = set()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        found, tree = set(), ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
             if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
                 node.body = []
+        for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom):
                 package = name if path.name == "__init__.py" else name.rpartition(".")[0]
                 base = package.rsplit(".", node.level - 1)[0] if node.level else ""

@@ -193,6 +193,43 @@ def test_a_diverging_run_stops_with_a_sentence_and_finite_weights(fresh, tokeniz
     assert len(result.history) == 3 and torch.isfinite(weights(model)).all()
 
 
+def test_a_run_that_breaks_down_ends_with_its_best_weights(fresh, tokenizer):
+    """At a learning rate of 1e3 the loss is 1e6 after a step, and not a number after a few more."""
+    model = fresh()
+    before = held_out_loss(model, tokenizer, DOCUMENTS)
+    config = LanguageModelConfig(steps=40, batch_size=4, learning_rate=1e3)
+    result = train_language_model(model, tokenizer, DOCUMENTS, config, generator=seeded())
+    assert result.last["loss"] > 1e5 and "third" in result.stopped and "at the start" in result.stopped
+    assert held_out_loss(model, tokenizer, DOCUMENTS) == before
+
+
+def test_the_best_weights_are_those_of_the_lowest_loss(fresh, tokenizer):
+    model, seen, poison = fresh(), [], []
+    model.get_input_embeddings().register_forward_hook(
+        lambda module, inputs, output: output * (math.nan if len(poison) == 30 else 1.0)
+    )
+
+    def after(record):
+        poison.append(record["step"])
+        seen.append(weights(model))
+
+    config = LanguageModelConfig(steps=40, batch_size=12, learning_rate=1e-2)
+    result = train_language_model(model, tokenizer, DOCUMENTS, config, callback=after, generator=seeded())
+    losses = [record["loss"] for record in result.history]
+    assert losses == sorted(losses, reverse=True)  # all documents in each batch: it only falls
+    assert "after step 29, where the loss was lowest" in result.stopped and torch.equal(weights(model), seen[28])
+
+
+def test_a_model_that_overflows_at_once_is_not_blamed_on_the_learning_rate(fresh, tokenizer):
+    model = fresh()
+    with torch.no_grad():
+        model.get_input_embeddings().weight.mul_(1e30)
+    before = weights(model)
+    result = train_language_model(model, tokenizer, DOCUMENTS, LanguageModelConfig(steps=3))
+    assert "before the first update" in result.stopped and "not the learning rate" in result.stopped
+    assert torch.equal(weights(model), before)
+
+
 def test_evaluation_is_reported_when_it_is_due(fresh, tokenizer):
     model = fresh()
     result = train_language_model(

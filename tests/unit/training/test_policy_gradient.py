@@ -22,6 +22,7 @@ from rlhf_lab.training.algorithms import (
     PPO,
     REINFORCE,
     RLOO,
+    CompletionAdvantage,
     Experience,
     GeneralisedAdvantage,
 )
@@ -311,9 +312,78 @@ def test_a_reward_that_is_not_finite_stops_the_run(fresh, tokenizer, prompts, ba
     assert len(result.history) == bad_step - 1 and torch.isfinite(weights(policy)).all()
 
 
-def test_an_exploding_update_is_undone(fresh, tokenizer, prompts):
-    policy, result = train(fresh, tokenizer, prompts, replace(SMALL, learning_rate=1e30, kl_limit=math.inf))
-    assert "not" in result.stopped and torch.isfinite(weights(policy)).all()
+@pytest.mark.parametrize("learning_rate", [1e7, 1e30])
+@pytest.mark.parametrize("name", ["RLOO", "PPO"])
+def test_an_exploding_update_is_undone(fresh, tokenizer, prompts, name, learning_rate):
+    """One update of RLOO's, and then sampling finds no numbers; PPO finds none itself, in the next of its updates."""
+    config = replace(SMALL, samples_per_prompt=6, learning_rate=learning_rate, kl_limit=math.inf)
+    policy, result = train(fresh, tokenizer, prompts, config, ZOO[name])
+    assert len(result.history) == (name == "RLOO") and "third" in result.stopped
+    assert "put back to where they were at the start" in result.stopped and torch.equal(
+        weights(policy), weights(fresh())
+    )
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_rewards_that_are_too_large_are_named(fresh, tokenizer, prompts, name):
+    """Their squares are beyond float32. The learning rate has nothing to do with it."""
+    calls, seen = [], []
+
+    def reward(rollout):
+        calls.append(1)
+        return share_of_good_tokens(rollout) * (1e20 if len(calls) == 3 else 1.0)
+
+    policy = fresh()
+    config = replace(SMALL, steps=4, samples_per_prompt=6)
+    _, result = train(
+        fresh,
+        tokenizer,
+        prompts,
+        config,
+        ZOO[name],
+        reward,
+        policy=policy,
+        callback=lambda _: seen.append(weights(policy)),
+    )
+    assert "step 3: the reward function" in result.stopped and "learning rate" not in result.stopped
+    assert "after step 1" in result.stopped and torch.equal(weights(policy), seen[0])
+
+
+def test_advantages_that_are_not_finite_are_named(fresh, tokenizer, prompts):
+    algorithm = replace(RLOO, advantage=CompletionAdvantage(lambda returns, size: returns / 0.0))
+    _, result = train(fresh, tokenizer, prompts, replace(SMALL, samples_per_prompt=6), algorithm)
+    assert "advantages are not finite" in result.stopped and "CompletionAdvantage" in result.stopped
+
+
+def test_settings_that_overflow_are_not_blamed_on_the_learning_rate(fresh, tokenizer, prompts):
+    algorithm = replace(PPO, advantage=GeneralisedAdvantage(value_coefficient=1e38))
+    policy, result = train(fresh, tokenizer, prompts, replace(SMALL, steps=2), algorithm, lambda r: 1e6 * r.lengths)
+    assert "before the first update" in result.stopped and "not the learning rate" in result.stopped
+    assert torch.equal(weights(policy), weights(fresh()))
+
+
+def test_a_run_that_a_guard_stopped_leaves_the_last_checkpoint(fresh, tokenizer, prompts, tmp_path):
+    """Going on from there with another setting is possible; the state after the stop is of no step of the run."""
+    calls = []
+
+    def reward(rollout):
+        calls.append(1)
+        return share_of_good_tokens(rollout) * (math.nan if len(calls) == 4 else 1.0)
+
+    config = replace(SMALL, steps=5, checkpoint_every=2)
+    _, stopped = train(fresh, tokenizer, prompts, config, reward=reward, checkpoint=tmp_path)
+    assert len(stopped.history) == 3
+    policy, result = train(fresh, tokenizer, prompts, config, checkpoint=tmp_path, resume=True)
+    whole, _ = train(fresh, tokenizer, prompts, config)
+    assert result.history[0]["step"] == 3 and torch.equal(weights(policy), weights(whole))
+
+
+@pytest.mark.parametrize("kind", [list, np.asarray, lambda rewards: torch.tensor(rewards, dtype=torch.bfloat16)])
+def test_rewards_may_come_as_any_row_of_numbers(fresh, tokenizer, prompts, kind):
+    _, result = train(
+        fresh, tokenizer, prompts, replace(SMALL, steps=1), reward=lambda r: kind([int(x) for x in r.lengths])
+    )
+    assert result.last["reward"] == pytest.approx(result.last["length"], abs=0.1)
 
 
 def test_the_entropy_bonus_pulls_along_the_gradient_of_the_entropy(model, tokenizer, prompts):
@@ -382,7 +452,7 @@ def test_samples_per_prompt_stand_together(fresh, tokenizer, prompts):
     ("config", "words"),
     [
         (replace(SMALL, batch_size=10, samples_per_prompt=4), "not a multiple"),
-        (replace(SMALL, temperature=0.0), "above 0"),
+        (replace(SMALL, temperature=0.0), "needs sampling"),
         (replace(SMALL, max_new_tokens=500), "smaller max_new_tokens"),
     ],
 )
@@ -392,9 +462,9 @@ def test_settings_that_cannot_work_are_refused(fresh, tokenizer, prompts, config
 
 
 def test_inputs_that_cannot_work_are_refused(fresh, tokenizer, prompts):
-    with pytest.raises(ValueError, match="no prompts"):
+    with pytest.raises(ValueError, match="list of prompts is empty"):
         train(fresh, tokenizer, [])
-    with pytest.raises(ValueError, match=r"shape \(48, 1\) for 48 completions"):
+    with pytest.raises(ValueError, match=r"shape \(48, 1\); it must return one number for each of 48"):
         train(fresh, tokenizer, prompts, reward=lambda r: torch.zeros(len(r), 1))
     policy = fresh()
     with pytest.raises(ValueError, match="one and the same"):

@@ -1,17 +1,20 @@
 """Reward-model training: preferences are learned, the accuracy is honest, a run resumes to the bit."""
 
 import random
+import re
+import warnings
 from dataclasses import dataclass
 
 import pytest
 import torch
 
 from rlhf_lab.feedback.formats.hh import read_hh, write_hh
-from rlhf_lab.feedback.pairs import PreferencePair
+from rlhf_lab.feedback.pairs import PreferencePair, TiedPair
 from rlhf_lab.models.loading import new_language_model, tiny_config
 from rlhf_lab.models.reward_model import RewardModel
 from rlhf_lab.objectives.preference import bradley_terry_loss
-from rlhf_lab.training.reward_examples import examples_that_fit, tokenise
+from rlhf_lab.training.reward_examples import Ranking, examples_that_fit, tokenise
+from rlhf_lab.training.reward_head import fit_head
 from rlhf_lab.training.reward_model import (
     RewardModelConfig,
     backward_loss,
@@ -19,7 +22,7 @@ from rlhf_lab.training.reward_model import (
     example_weights,
     train_reward_model,
 )
-from rlhf_lab.training.reward_objectives import Pairs
+from rlhf_lab.training.reward_objectives import Pairs, PairsWithTies, Rankings
 
 
 @dataclass(frozen=True)
@@ -166,11 +169,47 @@ def test_errors_say_what_to_do(fresh, tokenizer):
         train_reward_model(fresh(), tokenizer, [])
     with pytest.raises(ValueError, match="Prompt 1 of 2 is empty"):
         train_reward_model(fresh(), tokenizer, [*make_pairs(1), Pair("", " a", " b")])
+
+
+def test_a_run_that_breaks_ends_with_the_best_weights_and_without_their_average(fresh, tokenizer):
     model = fresh()
-    with torch.no_grad():
-        model.head.weight.fill_(float("nan"))
-    result = train_reward_model(model, tokenizer, make_pairs(20))
-    assert "not a finite number" in result.stopped and result.history == []
+    seen = [weights(model)]
+
+    def break_it(*_):
+        if len(seen) == 4:
+            model.head.bias.data.fill_(float("nan"))
+
+    model.trunk.register_forward_pre_hook(break_it)
+    result = train_reward_model(
+        model,
+        tokenizer,
+        make_pairs(64),
+        RewardModelConfig(batch_size=8, average_last=1.0),
+        callback=lambda _: seen.append(weights(model)),
+        generator=seeded(),
+    )
+    assert "step 4" in result.stopped and len(result.history) == 3
+    step = re.search(r"after step (\d), where the loss was lowest", result.stopped)
+    assert torch.equal(weights(model), seen[int(step[1])])
+
+
+def test_pairs_of_equal_texts_are_counted_and_said(fresh, tokenizer):
+    alike = Pair("Story:", " goat", " goat")
+    with pytest.warns(UserWarning, match=r"2 of 7 examples prefer a text to itself.*example 0"):
+        train_reward_model(fresh(), tokenizer, [alike, *make_pairs(5), alike])
+    with pytest.warns(UserWarning, match=r"1 of 1 examples"):
+        evaluate_reward_model(fresh(), tokenizer, [alike])  # which of the two gets more is decided by roundings
+    ranking = Ranking("Story:", ((" goat", " door"), (" bell", " door")))
+    with pytest.warns(UserWarning, match=r"1 of 2 examples prefer a text to itself.*example 1"):
+        fit_head(
+            fresh(), tokenizer, [Ranking("Story:", ((" goat", " goat"), (" bell",))), ranking], objective=Rankings()
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # two equal texts may well be a tie
+        objective = PairsWithTies.for_examples([TiedPair("Story:", " goat", " goat", "Story:"), *make_pairs(2)])
+        train_reward_model(
+            fresh(), tokenizer, [TiedPair("Story:", " goat", " goat", "Story:"), *make_pairs(2)], objective=objective
+        )
 
 
 def test_texts_longer_than_the_context_are_refused_or_left_out(fresh, tokenizer):

@@ -362,9 +362,11 @@ def test_features_that_are_no_numbers_or_all_alike_are_refused(fresh, tokenizer)
     pairs = [PreferencePair(PROMPT, " goat", " door", PROMPT), PreferencePair(PROMPT, " goat", " bell", PROMPT)]
     with pytest.raises(ValueError, match="not finite numbers for 1 of 4 texts, the first in example 1"):
         fit_head(model, tokenizer, pairs)
-    same = [PreferencePair(PROMPT, " goat", " goat", PROMPT)]
+    model = fresh()
+    with torch.no_grad():
+        model.trunk.ln_f.weight.zero_()
     with pytest.raises(ValueError, match="look the same"):
-        fit_head(fresh(), tokenizer, same)
+        fit_head(model, tokenizer, pairs)
 
 
 # --- From records ------------------------------------------------------------------------------------
