@@ -197,7 +197,7 @@ class ReadOnce(RewardModel):
 
 
 class KnownPairs:
-    """All N pairs of completions of one prompt in a pool, with the probabilities (N,) that a rater prefers the first."""
+    """All N pairs of completions of a prompt in a pool, with the probabilities (N,) that a rater prefers the first."""
 
     def __init__(self, pool: Pool, rater: SimulatedRater):
         """ValueError if the rater has no noise, because then there are no probabilities."""
