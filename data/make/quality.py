@@ -32,8 +32,8 @@ def measure_quality(
     """Sample once for each prompt at temperature 1 and report, for each kind of text:
 
     well_formed (share), well_formed_interval (95 %, Wilson), ended (share with an end token), copied (share of
-    completions that stand, whole, among the training completions), distinct (share of different completions),
-    tokens (mean length) and prompts (how many).
+    completions that are identical to a training completion), distinct (share of different completions), tokens (mean
+    length) and prompts (how many).
     """
     report = {}
     for kind, of_kind in prompts.items():

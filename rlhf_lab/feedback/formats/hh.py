@@ -1,7 +1,7 @@
 """Pairs as two transcripts, in the format of hh-rlhf (Bai et al. 2022): {"chosen": ..., "rejected": ...} on each line.
 
-Both transcripts begin with the same turns, "\\n\\nHuman: ...\\n\\nAssistant:", and differ from some answer on. The prompt
-is everything before that answer. A transcript has no strength and no weight.
+Both transcripts have the same turns, "\\n\\nHuman: ...\\n\\nAssistant: ...", up to an answer in which they differ. The
+prompt is everything before that answer. A transcript has no strength and no weight.
 """
 
 from collections.abc import Iterable, Mapping
