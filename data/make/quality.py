@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--model", type=Path, default=None, help="folder with training.json (default: data/tiny)")
     parser.add_argument("--prompts", type=int, default=700, help="held-out prompts of each kind")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--show", type=int, default=0, help="print so many samples of each kind")
+    parser.add_argument("--show", type=int, default=0, help="how many samples of each kind to print")
     options = parser.parse_args(arguments)
     folder = options.model or data_dir() / "tiny"
     model, tokenizer = load_language_model(folder)

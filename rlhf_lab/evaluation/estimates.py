@@ -88,7 +88,7 @@ def learning_curve(
     """
     wrong = [size for size in sizes if not 1 <= size <= len(examples)]
     if wrong:
-        raise ValueError(f"Sizes are from 1 to the {len(examples)} examples that there are; got {wrong[0]}.")
+        raise ValueError(f"Sizes are from 1 to the {len(examples)} examples given; got {wrong[0]}.")
     rng, found = np.random.default_rng(seed), {size: [] for size in sizes}
     for _ in range(repeats):
         order = rng.permutation(len(examples))

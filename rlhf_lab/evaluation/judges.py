@@ -123,7 +123,7 @@ class PromptedJudge:
         if missing:
             raise ValueError(f"The template lacks {', '.join(missing)}: the judge would not see what it judges.")
         if chat and not getattr(tokenizer, "chat_template", None):
-            raise ValueError("This tokenizer has no chat template, so the model is none to chat with. Use chat=False.")
+            raise ValueError("This tokenizer has no chat template, so the model cannot chat. Use chat=False.")
         self.model, self.tokenizer = model, tokenizer
         self.question, self.template, self.choices = question, template, choices
         self.chat, self.tie_below, self.name = chat, tie_below, name
@@ -249,6 +249,6 @@ def taste_rubric(weights: Mapping[str, float], statements: Mapping[str, str] | N
 
     unknown = sorted(set(weights) - set(SCALES))
     if unknown:
-        raise ValueError(f"{unknown} are none of the scorers with a scale: {sorted(SCALES)}.")
+        raise ValueError(f"There are no scales for {unknown}, only for {sorted(SCALES)}.")
     say = statements or {}
     return [Criterion(say.get(n, f"{'more' if p > 0 else 'less'} {n}"), standardised(n), p) for n, p in weights.items()]

@@ -48,7 +48,7 @@ def fit_gold_curve(kl, gold, logarithmic: bool) -> GoldCurve:
     """
     kl, gold = columns_of(kl, gold)
     if len(np.unique(kl)) < 3:
-        raise ValueError(f"Two numbers are fitted, so it takes three different divergences; got {np.unique(kl)}.")
+        raise ValueError(f"Fitting two numbers takes at least three different divergences; got {np.unique(kl)}.")
     (alpha, beta), *_ = np.linalg.lstsq(_terms(_distances(kl), logarithmic), gold, rcond=None)
     return GoldCurve(float(alpha), float(-beta), logarithmic)
 

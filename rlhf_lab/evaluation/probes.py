@@ -68,7 +68,7 @@ def edits_of(
     if name not in PROBES:
         raise ValueError(f"There is no probe {name!r}; there are {', '.join(PROBES)}.")
     if len(prompts) != len(completions):
-        raise ValueError(f"Each completion has its prompt; got {len(prompts)} prompts, {len(completions)} completions.")
+        raise ValueError(f"Pass one prompt per completion; got {len(prompts)} prompts, {len(completions)} completions.")
     probe, rng, found = PROBES[name], random.Random(seed), []
     for prompt, text in zip(prompts, completions, strict=True):
         best, best_moved = None, tolerance

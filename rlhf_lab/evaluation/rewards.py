@@ -95,7 +95,7 @@ def confidence_and_correct(differences, temperature: float = 1.0) -> tuple[np.nd
     """
     (differences,) = columns_of(differences)
     if temperature <= 0:
-        raise ValueError(f"A temperature is above zero; got {temperature}.")
+        raise ValueError(f"A temperature must be above zero; got {temperature}.")
     return 1 / (1 + np.exp(-np.abs(differences) / temperature)), _correct(differences)
 
 
@@ -154,12 +154,12 @@ def fit_temperature(differences) -> float:
     (d,) = columns_of(differences)
     if not (d < 0).any():
         raise ValueError(
-            f"None of {len(d)} pairs is on the wrong side, so no temperature is low enough. Take more pairs."
+            f"None of {len(d)} pairs is on the wrong side, so a lower temperature is always better. Take more pairs."
         )
     if d.mean() <= 0:
         raise ValueError(
-            f"The mean difference is {d.mean():.3g}: the rewards say nothing right about these answers, and no"
-            " temperature is high enough. Are chosen and rejected swapped?"
+            f"The mean difference is {d.mean():.3g}: the rewards do not agree with these answers, so a higher"
+            " temperature is always better. Are chosen and rejected swapped?"
         )
 
     def slope(sharpness: float) -> float:
@@ -181,5 +181,5 @@ def _correct(differences: np.ndarray) -> np.ndarray:
 
 def _bin_of(p: np.ndarray, bins: int) -> np.ndarray:
     if bins < 1:
-        raise ValueError(f"There is at least one bin; got {bins}.")
+        raise ValueError(f"There must be at least one bin; got {bins}.")
     return np.minimum((p * bins).astype(int), bins - 1)

@@ -72,7 +72,7 @@ def win_rate_by(
     """Win rate under a known utility(prompt, completion): what a simulated rater without noise would say."""
     if not len(prompts) == len(contender) == len(rival):
         raise ValueError(
-            f"Need one completion of each kind a prompt, got {len(prompts)} prompts, {len(contender)} and {len(rival)}."
+            f"Pass two completions for each prompt; got {len(prompts)} prompts, {len(contender)} and {len(rival)}."
         )
     outcomes = []
     for prompt, ours, theirs in zip(prompts, contender, rival, strict=True):

@@ -5,9 +5,8 @@ In a notebook, the learner writes the function and the cell ends with
     prompt_mask = check(prompt_mask)
 
 which says one of four things: not attempted; correct; this is the known mistake X, and here is the smallest input
-that shows it, yours against expected; or wrong, with the first case that differs. It returns the function that the
-notebook continues with: the learner's if it is correct, otherwise the package's. Nothing the learner writes makes it
-raise.
+that shows it, yours against expected; or wrong, with the first case that differs. It returns the function to continue
+with: the learner's if it is correct, otherwise the package's. Nothing the learner writes makes it raise.
 
 This package is only the engine. The exercises are next to the notebooks that ask them, in `notebooks/exercises`. A new
 exercise needs no change here.

@@ -132,9 +132,8 @@ class _Found:
 def _recognise(exercise: Exercise, yours: list[Outcome]) -> _Found | None:
     """The known mistake that these outcomes show, if any.
 
-    Preferably it explains all cases. If none does, the answer may contain two mistakes. Then we take the one that
-    explains most cases. It must explain the first wrong one, at least half of the wrong ones, and nearly all of those
-    that it affects.
+    A mistake that explains all cases comes first. If there is none, the answer may contain two mistakes, and we take
+    the one that explains most cases: the first wrong one, at least half of all wrong ones, and nearly all it affects.
     """
     cases, expected = solved_cases(exercise)
     wrong = [i for i, mine in enumerate(yours) if not agrees(mine, expected[i], exercise.unordered)]

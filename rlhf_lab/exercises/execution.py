@@ -249,7 +249,7 @@ _OFTEN = (
         "The gradient still needs what was overwritten: x = x - y makes a new tensor, x -= y changes the old one.",
     ),
     (r"can't convert np|numpy\(\) on|requires grad", "Stay with tensors: .numpy() and .item() cut the gradient."),
-    (r"Boolean value of Tensor", "`if` wants one truth: for a choice in every entry take torch.where or a mask."),
+    (r"Boolean value of Tensor", "`if` needs a single truth value. To choose per entry, use torch.where or a mask."),
     (r"operands? .*'?ellipsis'?|ellipsis", "There is still a `...` to replace."),
     (
         r"not supported .*bool|with a bool tensor|Subtraction",

@@ -13,7 +13,7 @@ def write_records(path: Path | str, records: Iterable[Record]) -> int:
     records = list(records)
     for number, record in enumerate(records):
         if not isinstance(record, Record):
-            raise RecordError(f"Record {number} is none but {shown(record)}. Nothing was written.")
+            raise RecordError(f"Record {number} is not a Record: {shown(record)}. Nothing was written.")
     return lines.write_rows(path, (record.to_dict() for record in records))
 
 

@@ -24,8 +24,7 @@ from rlhf_lab.training.reward_head import PairFit, fit_pairs
 
 MEMBERS = 6  # of the ensemble
 
-# (fit, feature differences of the pool (P, F) and of the labelled pairs, chosen minus rejected (N, F), how many to
-# choose, generator) -> rows of the pool
+# (fit, differences of the pool (P, F), of labelled pairs, chosen minus rejected (N, F), count, generator) -> rows
 Choice = Callable[[PairFit, Tensor, Tensor, int, torch.Generator], list[int]]
 
 
@@ -102,7 +101,7 @@ def label_curve(
     their curves can be compared. Raises ValueError if sizes are not increasing, below 1 or above P.
     """
     if sizes[0] < 1 or sizes[-1] > len(pool) or any(a >= b for a, b in pairwise(sizes)):
-        raise ValueError(f"Numbers of labels rise, from 1 to the {len(pool)} pairs of the pool; got {list(sizes)}.")
+        raise ValueError(f"Sizes must increase, from 1 to at most {len(pool)} (the whole pool); got {list(sizes)}.")
     signed = torch.where(first_wins[:, None], pool, -pool)  # chosen minus rejected
     asked = torch.randperm(len(pool), generator=generator)[: sizes[0]].tolist()
     fit = fit_pairs(signed[asked], prior_deviation)

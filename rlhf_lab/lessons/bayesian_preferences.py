@@ -50,7 +50,7 @@ class PreferencePosterior:
         self.prior = prior or SparsePrior()
         unknown = set(self.prior.shared) - set(self.names)
         if unknown:
-            raise ValueError(f"The prior speaks of {sorted(unknown)}, which are not among the attributes {self.names}.")
+            raise ValueError(f"The prior names {sorted(unknown)}, which are not among the attributes {self.names}.")
         free = [k for k, name in enumerate(self.names) if name not in self.prior.shared]
         sizes = self.prior.sizes[: len(free)]
         self.hypotheses = [set(s) for size in range(1, len(sizes) + 1) for s in combinations(free, size)]

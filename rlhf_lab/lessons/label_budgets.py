@@ -126,7 +126,7 @@ def sitting(
     if math.isinf(seconds):
         return Sitting(kind, examples, answers, used)
     raise ValueError(
-        f"The pool of {len(pool)} prompts has no more questions to {kind!r} after {used:.0f} of {seconds:.0f} seconds."
+        f"The pool of {len(pool)} prompts has no more {kind!r} questions after {used:.0f} of {seconds:.0f} seconds."
         " Write completions of more prompts."
     )
 

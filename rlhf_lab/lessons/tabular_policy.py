@@ -34,9 +34,7 @@ class TabularModel:
                 f" {self.vocabulary} and a length of {self.length}."
             )
         if self.vocabulary**self.length > 100_000:
-            raise ValueError(
-                f"{self.vocabulary}^{self.length} completions are too many to go through. Take fewer tokens."
-            )
+            raise ValueError(f"{self.vocabulary}^{self.length} completions are too many to list. Take fewer tokens.")
 
     @cached_property
     def completions(self) -> Tensor:

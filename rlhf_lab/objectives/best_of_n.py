@@ -43,7 +43,7 @@ def best_of_n_estimate(rewards: Tensor, n: int, values: Tensor | None = None) ->
     if rewards.shape != values.shape:
         raise ValueError(f"One value for each reward: got the shapes {tuple(values.shape)} and {tuple(rewards.shape)}.")
     if not bool(rewards.isfinite().all()):
-        raise ValueError("A reward is not a finite number, so the samples have no order. Which text is it of?")
+        raise ValueError("A reward is not a finite number, so the samples cannot be sorted. Which text has it?")
     return (shared_weights(rewards, n) * values).sum(-1)
 
 
@@ -66,7 +66,7 @@ def best_of_n_kl(n: float | Tensor) -> float | Tensor:
     n: 1 or more, a number or a tensor. Stiennon et al. 2020, appendix G.3; on ties, Beirami et al. 2024.
     """
     if bool((torch.as_tensor(n) < 1).any()):
-        raise ValueError(f"n is the number of samples that one is picked from, so it is 1 at least; got {n}.")
+        raise ValueError(f"n is the number of samples to pick from, so it must be at least 1; got {n}.")
     return n.log() - (n - 1) / n if isinstance(n, Tensor) else math.log(n) - (n - 1) / n
 
 
@@ -79,7 +79,7 @@ def best_of_n_distribution(probabilities: Tensor, rewards: Tensor, n: int) -> Te
     probabilities = probabilities.double()
     if probabilities.shape != rewards.shape or probabilities.ndim != 1:
         raise ValueError(
-            f"One probability and one reward a text: got {tuple(probabilities.shape)} and {tuple(rewards.shape)}."
+            f"Pass one probability and reward per text; got {tuple(probabilities.shape)} and {tuple(rewards.shape)}."
         )
     if bool((probabilities < 0).any()) or abs(float(probabilities.sum()) - 1) > 1e-6:
         raise ValueError(f"Probabilities are from 0 to 1 and sum to 1; these sum to {float(probabilities.sum()):.6g}.")
@@ -111,7 +111,7 @@ def best_of_n_kl_estimate(rewards: Tensor, n: int, log_probs: Tensor) -> Tensor:
             f" {tuple(log_probs.shape)}."
         )
     if bool((log_probs > 1e-6).any()):
-        raise ValueError(f"A log-probability is 0 at most; got {float(log_probs.max()):.3g}. Are these probabilities?")
+        raise ValueError(f"A log-probability is at most 0; got {float(log_probs.max()):.3g}. Are these probabilities?")
     p = log_probs.clamp(max=0).exp()
     below = torch.searchsorted(rewards.sort(-1).values.contiguous(), rewards.contiguous(), right=False)  # (P, N)
     share = torch.minimum((below + 0.5) / (rewards.shape[1] + 0.5), 1 - p)  # F + p is at most 1

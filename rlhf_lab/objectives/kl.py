@@ -64,6 +64,6 @@ def closed_form_policy(reference_logits: Tensor, rewards: Tensor, beta: float) -
     """
     if beta <= 0:
         raise ValueError(
-            f"beta must be above zero, got {beta}: where drifting is free, the optimum is all best things."
+            f"beta must be above zero; got {beta}. If drift were free, only outcomes with the best reward would remain."
         )
     return torch.log_softmax(reference_logits + rewards / beta, -1)

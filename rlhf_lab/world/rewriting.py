@@ -25,7 +25,7 @@ def improved(prompt: str, text: str, taste: Taste, rng) -> str:
     for _ in range(STEPS):
         found = _changes(best, new)
         if kind_of(prompt) in _ONE_SENTENCE or not well_formed(prompt, best):
-            found += ideas  # sentences cannot be exchanged here: write it anew
+            found += ideas  # exchanging sentences does not work here: rewrite all of it
         for other in [other for other in dict.fromkeys(found) if well_formed(prompt, other)]:
             value = _value(prompt, other, taste)
             kept = all(now >= before for now, before in zip(_use(prompt, other), use, strict=True))

@@ -67,7 +67,7 @@ def from_battles(
         verdicts = {"model_a": left.id, "model_b": right.id, **{value: key for key, value in _VERDICTS.items()}}
         winner = text_of(battle, "winner")
         if winner not in verdicts:
-            raise RecordError(f"Its winner is none of {list(verdicts)}: {shown(winner)}.")
+            raise RecordError(f"Its winner must be one of {list(verdicts)}; got {shown(winner)}.")
         return imported_record(
             replace(item, item_id=_name(battle, "question_id") or item.item_id),
             "compare",
@@ -109,5 +109,5 @@ def _time(stamp: Any) -> str:
         return datetime.fromtimestamp(float(stamp or 0), UTC).isoformat(timespec="milliseconds")
     except (TypeError, ValueError, OverflowError, OSError) as error:
         raise RecordError(
-            f"Its tstamp is no time: {shown(stamp)}. Give seconds since 1970, or leave it out."
+            f"Its tstamp is not a time: {shown(stamp)}. Give seconds since 1970, or leave it out."
         ) from error

@@ -105,4 +105,4 @@ def _strength(margin: Any) -> int | None:
     for strength, known in MARGINS.items():
         if isinstance(margin, int | float) and 0 <= margin <= 1 and abs(known - margin) < 1e-6:
             return strength
-    raise RecordError(f"Its margin is none of {list(MARGINS.values())}: {shown(margin)}. Leave it out.")
+    raise RecordError(f"Its margin must be one of {list(MARGINS.values())}; got {shown(margin)}. Leave it out.")
