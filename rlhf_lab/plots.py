@@ -1,4 +1,4 @@
-"""Figures: one style, live charts for the training loops, and tables that show text as text."""
+"""Figures in one style, live charts for the training loops, and tables of texts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import PIL.Image
 from IPython.display import Image, display
 from matplotlib.figure import Figure
 
-# Okabe and Ito's palette (2008): told apart by colour-blind readers, on light and dark pages.
+# Okabe and Ito's palette (2008): colour-blind readers can tell it apart, on light and dark pages.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 STYLE = {
     "figure.dpi": 96,
@@ -62,14 +62,14 @@ def _page(tag: str, style: str, caption: str, content: str) -> str:
 
 def new_figure(columns: int = 1, rows: int = 1, width: float = 8.0, height: float = 2.8):
     """A figure in the course's style, not yet shown: (figure, axes). Show it with `show`."""
-    plt.rcParams.update(STYLE)  # for good: titles and legends look their style up when they are made, after this
+    plt.rcParams.update(STYLE)  # permanently: titles and legends read their style when they are made, later
     figure, axes = plt.subplots(rows, columns, figsize=(width, height), layout="constrained")
-    plt.close(figure)  # the notebook shows it when asked, once, and not again at the end of the cell
+    plt.close(figure)  # otherwise the notebook would show it again at the end of the cell
     return figure, axes
 
 
 def show(figure: Figure, small: bool = False) -> None:
-    """Show a figure. small: in 32 colours, which is a third of the bytes, for pages with many figures."""
+    """Show a figure. small: use 32 colours, for a third of the bytes, on pages with many figures."""
     if not small:
         display(figure)
         return
@@ -80,13 +80,12 @@ def show(figure: Figure, small: bool = False) -> None:
 
 
 class LiveChart:
-    """A callback for the training loops: draws chosen metrics as the run goes, under a progress bar.
+    """A callback for the training loops: draws metrics during a run, under a progress bar.
 
-    metrics: axis title -> metric name, or several names. Redraws at most every `seconds`, so that drawing
-    costs the training little. Where a record has a "feed" (heading -> texts, from the loop's `evaluate`), the
-    newest one is shown below the figure. `finish` draws the last state; the loops need not know about it, so use
-    the chart as a context manager: `with LiveChart(...) as chart: train(..., callback=chart)`. An interrupt
-    leaves the figure with everything up to then.
+    metrics: axis title -> metric name, or several names. Redraws at most every `seconds`, to cost the training little
+    time. If records have a "feed" (heading -> texts, from the loop's `evaluate`), the newest is shown below the figure.
+    Use the chart as a context manager, `with LiveChart(...) as chart: train(..., callback=chart)`, so that `finish`
+    draws the last state, even after an interrupt.
     """
 
     def __init__(
@@ -129,7 +128,7 @@ class LiveChart:
                     _draw_line(axis, steps, values, _label(name.replace("_", " ")), self.smooth)
             axis.set_title(title)
             axis.set_xlabel(self.x)
-            if len(names) > 1 and axis.lines:  # nothing may have been measured yet
+            if len(names) > 1 and axis.lines:  # perhaps nothing was measured yet
                 axis.legend()
         figure.suptitle(self._progress(), x=0.01, ha="left", fontsize=9, family="monospace", color="#555555")
         if self.handle is None:
@@ -163,25 +162,25 @@ class LiveChart:
 def _draw_line(
     axis, xs: np.ndarray, values: np.ndarray, label: str, smooth: int = 0, colour: str | None = None
 ) -> None:
-    """A line of values (N,); with smooth, their running mean over so many points, and the values themselves pale."""
+    """A line of values (N,). smooth: draw the running mean over this many points, and the values as a pale line."""
     if smooth and len(values) > 2 * smooth:
         (line,) = axis.plot(xs, values, alpha=0.25, linewidth=1, color=colour)
         means = np.convolve(values, np.ones(smooth) / smooth, "valid")
         axis.plot(xs[smooth - 1 :], means, color=line.get_color(), label=label)
     else:
-        few = len(values) <= 15  # such as what is measured only now and then: show where the points are
+        few = len(values) <= 15  # for example, a metric that is measured only now and then: mark the points
         axis.plot(xs, values, label=label, color=colour, marker="o" if few else None, markersize=4)
 
 
 def runs_figure(
     histories: Mapping[str, Sequence[Mapping]], metrics: Mapping[str, str], x: str = "step", smooth: int = 0
 ) -> Figure:
-    """Several runs in one figure: a panel for each metric, and in it a line for each run. Show it with `show`.
+    """Several runs in one figure: one panel per metric, with one line per run. Show it with `show`.
 
-    histories: name of the run -> its records, such as `result.history`. metrics: axis title -> metric name. x: what
-    runs along the axis: "step", "seconds" or another metric, such as "kl". smooth: draw running means over so many
-    points, and the points themselves pale. A run has the same colour in all panels. Records without the metric are
-    passed over (what is evaluated now and then has few); ValueError where no run has it at all.
+    histories: name of the run -> its records, such as `result.history`. metrics: axis title -> metric name. x: the
+    horizontal axis: "step", "seconds" or another metric, such as "kl". smooth: draw running means over this many
+    points, and the points in a pale colour. A run has the same colour in all panels. Records without the metric are
+    skipped, because some metrics are only measured now and then. ValueError if no run has the metric.
     """
     figure, axes = new_figure(columns=len(metrics), width=min(4.0 * len(metrics) + 0.6, 11), height=3.0)
     for axis, (title, name) in zip(np.atleast_1d(axes), metrics.items(), strict=True):
@@ -224,10 +223,10 @@ def _table(columns: Mapping[str, Sequence], caption: str) -> dict[str, str]:
 
 
 def show_tokens(tokens: Sequence[str], marked: Sequence[bool] | None = None, caption: str = "") -> None:
-    """Show where a text is cut into tokens, one box each; marked ones are shaded and underlined.
+    """Show how a text is split into tokens, one box for each; marked ones are shaded and underlined.
 
-    A space at the start of a token is drawn as a middle dot, a line break as a bent arrow. As plain text the
-    tokens are put between bars, the marked ones in brackets. Raises ValueError unless there is one mark a token.
+    A space is drawn as a middle dot, a line break as a bent arrow. In plain text, bars separate the tokens and marked
+    ones are in brackets. Raises ValueError unless there is one mark per token.
     """
     marked = [False] * len(tokens) if marked is None else list(marked)
     if len(marked) != len(tokens):
@@ -243,10 +242,10 @@ def show_tokens(tokens: Sequence[str], marked: Sequence[bool] | None = None, cap
 
 
 def show_token_values(tokens: Sequence[str], values: Mapping[str, Sequence[float]], caption: str = "") -> None:
-    """Heat maps of numbers that belong to tokens: a row of boxes for each name, the number above each token.
+    """Heat maps of numbers for tokens: one row of boxes for each name, with the number above each token.
 
-    Blue is above zero and orange below, the stronger the farther from zero, on a scale of each row's own; the number
-    is shown for those who cannot tell the colours. Raises ValueError unless there is one number a token.
+    Positive numbers are blue and negative ones orange, stronger further from zero. Each row has its own scale. The
+    printed numbers make it readable without colours. Raises ValueError unless there is one number per token.
     """
     rows = {name: [float(value) for value in row] for name, row in values.items()}
     drawn = [token.replace(" ", "·").replace("\n", "↵") for token in tokens]

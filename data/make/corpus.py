@@ -1,4 +1,4 @@
-"""Writes the corpus that ships in data/: `python data/make/corpus.py`. The same seed writes the same bytes."""
+"""Writes the corpus that ships in data/: `python data/make/corpus.py`. The same seed gives the same bytes."""
 
 import argparse
 import json
@@ -10,7 +10,7 @@ from rlhf_lab import paths
 from rlhf_lab.world import TEXT_KINDS, generate_document
 
 SEED = 11
-SIZES = {"train": 6000, "heldout": 700}  # documents of each kind, each with a prompt of its own
+SIZES = {"train": 6000, "heldout": 700}  # documents of each kind, all with different prompts
 
 
 def write_corpus(folder: Path, seed: int = SEED, sizes: Mapping[str, int] = SIZES) -> list:

@@ -1,4 +1,4 @@
-"""Fresh documents of the tiny world, as many as wanted: what the tiny model is trained on."""
+"""Any number of fresh documents of the tiny world, to train the tiny model on."""
 
 import bisect
 import itertools
@@ -6,7 +6,7 @@ import random
 
 from rlhf_lab.world import TEXT_KINDS, Document, generate_document
 
-# Share of each kind among the training documents; reviews are the longest and the most varied
+# Share of each kind among the training documents; reviews are the longest and most varied
 MIXTURE = (
     ("review", 0.4),
     ("conversation", 0.2),
@@ -16,7 +16,7 @@ MIXTURE = (
 
 
 def generate_documents(seed: int, count: int, split: str = "train", mixture: tuple = MIXTURE) -> list[Document]:
-    """`count` fresh documents of one split; the first n of a longer list are the list of n."""
+    """`count` fresh documents of one split. A shorter list is the beginning of a longer one."""
     if count < 1:
         raise ValueError(f"Cannot generate {count} documents; ask for at least one.")
     if {kind for kind, _ in mixture} - set(TEXT_KINDS):

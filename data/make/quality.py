@@ -32,8 +32,8 @@ def measure_quality(
     """Sample once for each prompt at temperature 1 and report, for each kind of text:
 
     well_formed (share), well_formed_interval (95 %, Wilson), ended (share with an end token), copied (share of
-    completions that stand, whole, among the training completions), distinct (share of different completions),
-    tokens (mean length) and prompts (how many).
+    completions that are identical to a training completion), distinct (share of different completions), tokens (mean
+    length) and prompts (how many).
     """
     report = {}
     for kind, of_kind in prompts.items():
@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--model", type=Path, default=None, help="folder with training.json (default: data/tiny)")
     parser.add_argument("--prompts", type=int, default=700, help="held-out prompts of each kind")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--show", type=int, default=0, help="print so many samples of each kind")
+    parser.add_argument("--show", type=int, default=0, help="how many samples of each kind to print")
     options = parser.parse_args(arguments)
     folder = options.model or data_dir() / "tiny"
     model, tokenizer = load_language_model(folder)

@@ -1,11 +1,11 @@
-"""Recorded feedback: texts by the shipped tiny model, rated by three simulated people, through the learner's own door.
+"""Recorded feedback: three simulated people rate texts by the shipped tiny model, in the same way as the learner.
 
     python data/make/recorded_feedback.py --write    about a minute; writes data/feedback/ and a section of the README
 
-Three raters with different tastes and different failings answer questions of all five kinds in a `RatingSession`. Part
-of the comparisons goes to all three, so that their agreement can be measured; gold items and repeats are mixed in. What
-is recorded is exactly what a session records, so a notebook can replay it. The same model and seed write the same
-files: the times and identities, which would differ, are set at the end.
+Three raters with different tastes and failings answer questions of all five kinds in a `RatingSession`. All three get
+part of the comparisons, so that their agreement can be measured. Gold items and repeats are mixed in. The files contain
+what a session records, so a notebook can replay them. The same model and seed give the same files: times and ids, which
+would differ, are set at the end.
 """
 
 import argparse
@@ -26,9 +26,9 @@ from rlhf_lab.models.sampling import sample
 from rlhf_lab.paths import data_dir
 from rlhf_lab.world import TASTES, TEXT_KINDS, SimulatedRater, load_prompts, passes_floor
 
-LONGEST = 80  # tokens; a completion is cut there
+LONGEST = 80  # tokens; longer completions are cut off
 TEXTS = 4  # completions of each prompt
-RECORDED_AT = "2025-01-01T00:00:00.000+00:00"  # a simulated rating has no time of its own
+RECORDED_AT = "2025-01-01T00:00:00.000+00:00"  # simulated ratings have no real time
 AXES = {
     "review": ("overall", "specificity"),
     "conversation": ("overall", "helpfulness"),
@@ -42,18 +42,18 @@ GOLD = "gold"  # the rater id of the right answers
 class RecordingConfig:
     """How much is recorded."""
 
-    comparisons: int = 120  # different ones, of reviews
-    shared: int = 40  # of these, answered by all three raters
-    gold_items: int = 12  # comparisons whose answer is known, for each rater
-    others: int = 10  # questions of each of the other kinds, for each kind of text and each rater
+    comparisons: int = 120  # different comparisons of reviews
+    shared: int = 40  # those of them that all three raters answer
+    gold_items: int = 12  # comparisons with a known answer, for each rater
+    others: int = 10  # questions of each other kind, per kind of text and rater
     repeat_rate: float = 0.1  # of each rater's comparisons
     seed: int = 0
 
 
 def record(config: RecordingConfig = RecordingConfig(), model=None, tokenizer=None) -> dict[str, list[Record]]:
-    """{name of a file: its records}: compare, score, label, rank, edit, and the answers to the gold items.
+    """{file name: its records}: compare, score, label, rank, edit, and gold, the answers to the gold items.
 
-    model, tokenizer: who writes the texts; by default the shipped tiny model.
+    model, tokenizer: these write the texts; by default the shipped tiny model.
     """
     if model is None:
         model, tokenizer = load_language_model("tiny")
@@ -73,7 +73,7 @@ def record(config: RecordingConfig = RecordingConfig(), model=None, tokenizer=No
 
 
 def write(config: RecordingConfig = RecordingConfig(), folder: Path | None = None) -> dict[str, int]:
-    """Record, and write <name>.jsonl files to the folder (data/feedback); gives the number of records in each."""
+    """Record, and write <name>.jsonl files to the folder (data/feedback). Returns the number of records in each."""
     folder = folder or data_dir() / "feedback"
     folder.mkdir(parents=True, exist_ok=True)
     files = record(config)
@@ -93,17 +93,17 @@ def readme_section(config: RecordingConfig, counts: dict[str, int]) -> str:
             "",
             "`feedback/`: answers of three simulated people to questions about texts that `tiny` wrote at temperature"
             " 1,",
-            "one record a line (`rlhf_lab.feedback.read_records`), a file for each kind of question. Records in each:",
+            "one record per line (`rlhf_lab.feedback.read_records`), one file per kind of question. Records in each:",
             f"{files}. Made by",
             "",
             "```",
             "python data/make/recorded_feedback.py --write",
             "```",
             "",
-            f"with seed {config.seed}. No person's answer is in it: every record says `source: simulated`; those of"
-            " `gold.jsonl`,",
-            "the right answers to the gold items, say `source: gold`. Comparisons are about reviews of training"
-            " prompts:",
+            f"with seed {config.seed}. No real person's answers are included: every record has `source: simulated`,"
+            " except those in",
+            "`gold.jsonl`, the right answers to the gold items, with `source: gold`. Comparisons are about reviews for"
+            " training prompts:",
             f"{config.shared} of {config.comparisons} went to all three raters, the others to one each, with gold items"
             " (`is_gold`) and repeats",
             f"(ids ending in `#2`, {config.repeat_rate:.0%} of the questions) mixed in. The other kinds are about all"
@@ -122,7 +122,7 @@ def _texts(model, tokenizer, config: RecordingConfig) -> dict[str, list[tuple[st
     generator = torch.Generator().manual_seed(config.seed)
     found = {}
     for kind in TEXT_KINDS:
-        # More than are asked: of some prompts the model writes the same several times, which cannot be ranked.
+        # More than needed: for some prompts the model writes equal texts, which cannot be ranked.
         wanted = max(3 * config.others, (config.comparisons + config.gold_items) * (kind == "review"))
         prompts = load_prompts("train", kind)[: wanted + wanted // 10 + 2]
         rollout = sample(
@@ -144,7 +144,7 @@ def _item(prompt: str, texts: Sequence[str]) -> Item:
 
 
 def _gold_items(texts: Sequence[tuple[str, list[str]]], config: RecordingConfig) -> list[Item]:
-    """A sound review against the same one cut in two: whoever reads sees which is better."""
+    """A good review against the same one cut in half: any reader sees which is better."""
     items = []
     for prompt, completions in reversed(texts):  # the comparisons take prompts from the front
         sound = next((text for text in completions if passes_floor(prompt, text)), "")
@@ -196,7 +196,7 @@ def _record_others(
 
 
 def _raters(config: RecordingConfig, kind_of_text: str = "review") -> dict[str, SimulatedRater]:
-    """Fresh raters, so that what one task tired them does not depend on the others."""
+    """Fresh raters for each task, so that their fatigue does not depend on other tasks."""
     return {
         name: SimulatedRater(
             TASTES[taste], seed=config.seed + number, strengths=(0.7, 1.8), axes=AXES[kind_of_text], **failings
@@ -206,7 +206,7 @@ def _raters(config: RecordingConfig, kind_of_text: str = "review") -> dict[str, 
 
 
 def _settled(record: Record, number: int) -> Record:
-    """The record with an identity, a session and a time that are the same whenever it is made again."""
+    """The record with an id, a session and a time that are the same in every run."""
 
     def name(what: str) -> str:
         return str(uuid.uuid5(uuid.NAMESPACE_OID, f"recording/{what}"))
@@ -230,7 +230,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def replace_section(path: Path, section: str) -> None:
-    """Put a section ("## ..." to the next "## ") of a Markdown file in the place of the one with the same heading."""
+    """Replace the section with the same heading ("## ..." up to the next "## ") in a Markdown file."""
     heading, content = section.split("\n", 1)[0], path.read_text(encoding="utf-8")
     before, found, rest = content.partition(f"{heading}\n")
     _, mark, after = rest.partition("\n## ")

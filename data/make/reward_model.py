@@ -1,7 +1,7 @@
 """Makes the reward model that ships with the course, the proxy of notebooks 04 to 09.
 
-python data/make/reward_model.py            prints how right it is; a few minutes on one core
-python data/make/reward_model.py --write    replaces data/reward/, too
+python data/make/reward_model.py            prints its accuracy; a few minutes on one core
+python data/make/reward_model.py --write    also replaces data/reward/
 """
 
 import argparse
@@ -23,23 +23,23 @@ from rlhf_lab.training.reward_model import RewardModelConfig, train_reward_model
 from rlhf_lab.training.reward_objectives import PairsWithStrength
 from rlhf_lab.world import TASTES, SimulatedRater, load_prompts
 
-COMPARISONS = 2000  # that the shipped reward model learned from
-STRENGTHS = (0.5, 1.5)  # felt differences from which the reader says "clearly" and "much"
+COMPARISONS = 2000  # number of training comparisons
+STRENGTHS = (0.5, 1.5)  # the felt differences at which "clearly" and "much" better begin
 TRAINING = RewardModelConfig(learning_rate=2e-3, epochs=2, batch_size=16, final_fraction=0.5, average_last=0.4)
-REFERENCE_SAMPLES = 512  # completions of the starting model on which rewards have mean 0 and variance 1
+REFERENCE_SAMPLES = 512  # completions of the starting model that rewards are standardised on
 
 
 def compared_pairs(model: nn.Module, tokenizer, count: int, split: str, seed: int = 0):
-    """Pairs of the model's own reviews as the reader chose between them, with strengths; and P(this answer), (N,).
+    """The reader's choices between pairs of the model's own reviews, with strengths; and P(this answer), (N,).
 
-    A place is asked about once, as long as there are places. The reader errs as the course's readers do.
+    Each place is asked about once while there are others. The reader makes mistakes like all of the course's readers.
     """
     rater = SimulatedRater(TASTES[TASTE], seed=seed, strengths=STRENGTHS)
     generator, prompts = torch.Generator().manual_seed(seed), load_prompts(split, "review")
     prompts = [prompts[i % len(prompts)] for i in range(count)]
     texts = [
         text
-        for start in range(0, 2 * count, 512)  # a piece at a time: memory stays small
+        for start in range(0, 2 * count, 512)  # in pieces, to save memory
         for text in sample(
             model,
             tokenizer,
@@ -58,7 +58,7 @@ def compared_pairs(model: nn.Module, tokenizer, count: int, split: str, seed: in
 
 
 def make_reward_model(model: nn.Module, tokenizer, seed: int = 0) -> tuple[RewardModel, dict]:
-    """The reward model that ships, and how it was made and how right it is."""
+    """The reward model that ships, and a report of how it was made and how accurate it is."""
     pairs, _ = compared_pairs(model, tokenizer, COMPARISONS, "train", seed)
     held_out, chances = compared_pairs(model, tokenizer, 500, "heldout", seed)
     generator = torch.Generator().manual_seed(seed)

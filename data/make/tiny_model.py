@@ -1,9 +1,8 @@
 """Makes the tiny model that ships with the course: `python data/make/tiny_model.py`, an hour on one core.
 
-It trains a tokenizer and then a language model on documents of the tiny world that are generated for the
-purpose, each seen once, none with a held-out prompt. The seed and the number of steps decide everything; with
---minutes the number of steps is measured first and then written down in training.json, beside the losses and
-how well the model writes.
+It trains a tokenizer and then a language model on fresh documents of the tiny world. Each is seen once, and none has a
+held-out prompt. The seed and the number of steps determine everything. With --minutes, the number of steps is measured
+first. It is written to training.json, with the losses and the quality of the model's texts.
 """
 
 import argparse
@@ -38,15 +37,15 @@ SHIPPED_STEPS = 6000
 class PretrainConfig:
     """What the tiny model is and how it is trained."""
 
-    vocab_size: int = 4096  # tokens, 256 bytes and 2 special ones among them
+    vocab_size: int = 4096  # tokens, including 256 bytes and 2 special ones
     layers: int = 4  # transformer blocks
     width: int = 160  # size of a hidden state
     heads: int = 5  # attention heads
     tokenizer_documents: int = 20_000  # documents that the tokenizer is learned from
-    batch_size: int = 64  # documents a step
-    learning_rate: float = 8e-3  # at its highest; AdamW takes 3e-3
+    batch_size: int = 64  # documents per step
+    learning_rate: float = 8e-3  # the peak, for Muon; AdamW takes 3e-3
     muon: bool = True  # Muon instead of AdamW for the matrices of the blocks
-    temperature: float = 0.65  # the finished model's logits are divided by this, for good: see `sharpen`
+    temperature: float = 0.65  # the finished model's logits are permanently divided by this: see `sharpen`
     held_out_documents: int = 256  # of each kind, for the held-out loss
     quality_prompts: int = 700  # held-out prompts of each kind for the quality report
     mixture: tuple[tuple[str, float], ...] = MIXTURE  # share of each kind among the training documents
@@ -60,9 +59,9 @@ def pretrain(
     config: PretrainConfig | None = None,
     report=print,
 ) -> dict:
-    """Train tokenizer and model, write them into `folder` with training.json, and return what that file says.
+    """Train tokenizer and model, write them and training.json into `folder`, and return the content of that file.
 
-    Give either `steps`, or `minutes` of training. report gets lines of text.
+    Give either `steps` or `minutes` of training. report is called with lines of text.
     """
     if (steps is None) == (minutes is None):
         raise ValueError("Give either steps or minutes.")
@@ -140,7 +139,7 @@ def pretrain(
 
 
 def command_for(config: PretrainConfig, seed: int, steps: int) -> str:
-    """The command that does the same again, with every setting that the command line has."""
+    """The command that repeats this run, with every setting of the command line."""
     return (
         f"python data/make/tiny_model.py --seed {seed} --steps {steps} --vocabulary {config.vocab_size}"
         f" --layers {config.layers} --width {config.width} --heads {config.heads} --batch-size {config.batch_size}"
@@ -150,7 +149,7 @@ def command_for(config: PretrainConfig, seed: int, steps: int) -> str:
 
 
 def _steps_in(seconds: float, model, tokenizer, config: LanguageModelConfig, seed: int, trial: int = 12) -> int:
-    """How many steps fit into a time on this machine, measured on a copy of the model (the first two left out)."""
+    """How many steps take this long on this machine, measured on a copy of the model (without the first two)."""
     trial_config = replace(config, steps=trial)
     copy = trainable_copy(model)
     documents = generate_documents(seed, trial * config.batch_size)

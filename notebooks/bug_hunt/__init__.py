@@ -1,10 +1,10 @@
-"""The bug hunt of notebook 08: eight implementations of PPO with one bug each, to be found by their curves.
+"""The bug hunt of notebook 08: eight implementations of PPO with one bug each, to be found from their curves.
 
-    parts.py      PPO made of parts that can be exchanged, and a loop that shows what such an implementation sees
-    patients.py   the eight patients: the healthy parts, with one of them broken
-    checks.py     small tests that tell: each fails for the patient that it is made for, and passes for the healthy
+    parts.py      PPO in exchangeable parts, and a training loop that records what an implementation sees of itself
+    patients.py   the eight patients: the healthy parts with one of them broken
+    checks.py     small tests for the diagnosis: each fails for one patient, and passes for the healthy implementation
 
-A patient is known by a letter only. What is wrong with it is in `patients.py`: look there last.
+Patients are only known by a letter. `patients.py` says what is wrong with each: look there last.
 """
 
 from bug_hunt.checks import Finding, Specimen, examine

@@ -1,7 +1,7 @@
-"""Small tests of an implementation of PPO. Each is a few lines, takes a moment, and says in numbers what it saw.
+"""Small tests for an implementation of PPO. Each has a few lines, takes a moment, and reports what it saw in numbers.
 
-A check knows nothing of the patients: it can be run on any implementation. `Specimen` has what those need that look
-at a model; the others make their own three tokens.
+Checks know nothing about the patients: they run on any implementation. Those that need a model get a `Specimen`; the
+others make their own three tokens.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Specimen:
-    """A policy and a few completions that it has just written."""
+    """A policy and a few completions that it has just sampled."""
 
     policy: nn.Module
     value_head: nn.Module
@@ -142,7 +142,7 @@ def real(count: int, of: int | None = None) -> Tensor:
 
 
 def three_tokens(rollout: Rollout) -> Experience:
-    """Three tokens with advantages 1, 0.5, -1 and the returns that belong to values of zero."""
+    """Three tokens with advantages 1, 0.5, -1 and, as values are zero, the same returns."""
     mask, advantages = real(3), torch.tensor([[1.0, 0.5, -1.0]])
     row = rollout.select(torch.tensor([0]))
     row = replace(row, completion_mask=mask, log_probs=torch.zeros(1, 3))

@@ -1,9 +1,9 @@
-"""PPO made of parts that can be exchanged, so that one of them can be broken.
+"""PPO in exchangeable parts, so that one of them can be broken.
 
-`train_policy` is the loop to use. This one takes the same steps in the same order (a test compares the weights), but
-every step that is easily got wrong is a field of `Implementation`: a plain function of tensors that can be replaced,
-called by itself, and tested by itself. Its records are what such an implementation sees of itself. So if a part is
-broken that measures, what it reports is wrong as well; only the gold reward comes from outside.
+For real training use `train_policy`. This loop does the same steps in the same order (a test compares the weights), but
+each step that is easy to get wrong is a field of `Implementation`: a plain function of tensors that can be replaced,
+called and tested on its own. The records show what the implementation sees of itself. So if a part that measures
+something is broken, its report is wrong too; only the gold reward comes from outside.
 """
 
 from __future__ import annotations
@@ -32,29 +32,29 @@ from rlhf_lab.training.optimisation import (
 )
 from rlhf_lab.training.policy_gradient import PolicyGradientConfig, describe_rollout, minibatch_rows
 
-GAMMA, LAMBDA = 1.0, 1.0  # the reward comes at the end, and the first tokens need their share of it
+GAMMA, LAMBDA = 1.0, 1.0  # the reward comes at the end, and the first tokens must get credit for it
 CLIP = 0.2  # of the ratio, and of the values
 VALUE_COEFFICIENT = 0.1  # weight of the value loss; it shares the policy's trunk
-EPOCHS, MINIBATCHES = 2, 2  # passes over each rollout, updates a pass
+EPOCHS, MINIBATCHES = 2, 2  # passes over each rollout, updates per pass
 
 
 # --- The healthy parts -------------------------------------------------------------------------------
 
 
 def stored(rollout: Rollout, recomputed: Tensor) -> Tensor:
-    """The old log-probabilities (B, T): those that were stored while sampling, not those computed again since."""
+    """The old log-probabilities (B, T): those stored during sampling, not the recomputed ones."""
     return rollout.log_probs
 
 
 def compute_advantages(rewards: Tensor, values: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Advantages and returns, (B, T) each, from the rewards and values of tokens. The returns are made first."""
+    """Advantages and returns, (B, T) each, from token rewards and values. Whitening comes after the returns."""
     advantages = gae(rewards, values, mask, GAMMA, LAMBDA)
     returns = (advantages + values).masked_fill(~mask, 0.0)
     return whiten(advantages, mask), returns
 
 
 def losses(ratio: Tensor, values: Tensor, batch: Experience) -> tuple[Tensor, Tensor]:
-    """Policy loss and value loss of a minibatch, two scalars. ratio and values (B, T) are those of now."""
+    """Policy loss and value loss of a minibatch, two scalars. ratio and values (B, T) are the current ones."""
     policy_loss = masked_mean(clipped_surrogate(ratio, batch.advantages, CLIP, CLIP), batch.mask)
     return policy_loss, ppo_value_loss(values, batch.values, batch.returns, batch.mask, CLIP)
 
@@ -64,9 +64,9 @@ def losses(ratio: Tensor, values: Tensor, batch: Experience) -> tuple[Tensor, Te
 
 @dataclass(frozen=True)
 class Implementation:
-    """PPO in seven parts. B completions of up to T tokens; N real tokens in all of them."""
+    """PPO in seven parts, for B completions of up to T tokens, with N real tokens in total."""
 
-    states: Callable[[nn.Module, Rollout], Tensor] = completion_hidden  # (N, d) that predict the tokens, row by row
+    states: Callable[[nn.Module, Rollout], Tensor] = completion_hidden  # (N, d), one before each real token
     old_log_probs: Callable[[Rollout, Tensor], Tensor] = stored  # (B, T) of the policy that sampled
     scores: Callable[[Tensor, Tensor, float], Tensor] = penalise_missing_eos  # rewards, ended, penalty -> (B,)
     token_rewards: Callable[[Tensor, Tensor, Tensor, float], Tensor] = token_rewards  # scores, k1, mask, coefficient
@@ -77,7 +77,7 @@ class Implementation:
     losses: Callable[[Tensor, Tensor, Experience], tuple[Tensor, Tensor]] = losses  # -> policy loss, value loss
 
     def look(self, policy: nn.Module, value_head: nn.Module, rollout: Rollout) -> tuple[Tensor, Tensor]:
-        """Log-probabilities and values of a rollout's tokens as they are now, (B, T) each, zero on padding."""
+        """The current log-probabilities and values of a rollout's tokens, (B, T) each, zero on padding."""
         mask, states = rollout.completion_mask, self.states(policy, rollout)
         head, tokens = trunk_and_head(policy)[1], rollout.completion_ids[mask]
         log_probs, _ = token_log_probs(head, states, tokens, rollout.temperature)
@@ -93,7 +93,7 @@ class Implementation:
         rewards: Tensor,
         config: PolicyGradientConfig,
     ) -> Experience:
-        """A rollout with its advantages and returns. rewards (B,) are those of the reward function."""
+        """A rollout with its advantages and returns. rewards (B,) come from the reward function."""
         recomputed, values = self.look(policy, value_head, rollout)
         rollout = replace(rollout, log_probs=self.old_log_probs(rollout, recomputed))
         found = Experience(
@@ -127,9 +127,9 @@ def run(
     gold: Callable[[Rollout], Tensor] | None = None,
     callback: Callable[[dict], None] | None = None,
 ) -> list[dict[str, float]]:
-    """Train `policy` in place; one record a step, of what the implementation sees.
+    """Train `policy` in place. Returns one record per step of what the implementation sees.
 
-    Ends early, with the records up to then, where a number is no longer finite. gold: a second reward, only measured.
+    Stops early, with the records so far, if a number is no longer finite. gold: a second reward, only measured.
     """
     value_head = ValueHead(trunk_and_head(policy)[1].weight.shape[1])
     optimizer = make_optimizer([*policy.parameters(), *value_head.parameters()])
@@ -167,7 +167,7 @@ def run(
 def _backward(
     implementation: Implementation, policy: nn.Module, value_head: nn.Module, batch: Experience
 ) -> dict[str, float]:
-    """Gradients of a minibatch's loss, and its metrics."""
+    """Compute the gradients of a minibatch's loss, and return its metrics."""
     log_probs, values = implementation.look(policy, value_head, batch.rollout)
     ratio = implementation.ratio(log_probs, batch.rollout.log_probs)
     policy_loss, value_loss = implementation.losses(ratio, values, batch)
@@ -184,7 +184,7 @@ def _backward(
 
 
 def _describe(experience: Experience, rewards: Tensor) -> dict[str, float]:
-    """What a dashboard would show of a rollout."""
+    """The metrics of a rollout that a dashboard would show."""
     values, returns, mask = experience.values, experience.returns, experience.mask
     return {
         **describe_rollout(experience, rewards),

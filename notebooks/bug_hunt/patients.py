@@ -1,6 +1,6 @@
 """The patients of the bug hunt: the healthy parts with one of them broken. Spoilers.
 
-Every bug here has been in somebody's code. Each part is written as somebody would write it who means well.
+Every bug here has been in somebody's real code. Each part looks like an honest attempt.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def values_attached(ratio: Tensor, values: Tensor, batch: Experience) -> tuple[T
 
 @dataclass(frozen=True)
 class Patient:
-    """A bug: what it is in words, the implementation that has it, and the check that tells."""
+    """A bug in words, the implementation that has it, and the check that finds it."""
 
     bug: str
     implementation: Implementation
@@ -136,7 +136,7 @@ LETTERS = tuple(_WARD)
 
 
 def patient(letter: str) -> Implementation:
-    """The implementation known by a letter, "A" to "H"; "healthy" for the one without a bug."""
+    """The implementation with a letter, "A" to "H", or "healthy" for the one without a bug."""
     return HEALTHY if letter == "healthy" else _found(letter).implementation
 
 
@@ -146,19 +146,19 @@ def diagnosis(letter: str) -> str:
 
 
 def check_of(letter: str) -> Callable[[Implementation, checks.Specimen], checks.Finding]:
-    """The check that is made for a patient."""
+    """The check for a patient."""
     return _found(letter).check
 
 
 def broken_part(letter: str) -> tuple[str, str]:
-    """Name of the part that is broken (the first, where it is more than one), and its source."""
+    """Name of the broken part (the first, if there are several), and its source."""
     implementation = patient(letter)
     name = next(f.name for f in fields(HEALTHY) if getattr(implementation, f.name) is not getattr(HEALTHY, f.name))
     return name, inspect.getsource(getattr(implementation, name))
 
 
 def confirm(letter: str, specimen: checks.Specimen) -> None:
-    """Print the check that is made for a patient, what it finds in the healthy one and in the patient, and the bug."""
+    """Print a patient's check, its findings for the healthy implementation and for the patient, and the bug."""
     check = check_of(letter)
     print(inspect.getsource(check))
     for name in ("healthy", letter):

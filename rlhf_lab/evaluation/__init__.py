@@ -1,4 +1,4 @@
-"""Did it get better, and is the reward model right? Shares and errors, each with how far it may be trusted."""
+"""Did it get better, and is the reward model right? Shares and errors, with confidence intervals."""
 
 from rlhf_lab.evaluation.estimates import Estimate, bootstrap, learning_curve, over_runs, paired_difference
 from rlhf_lab.evaluation.over_optimisation import GoldCurve, fit_gold_curve

@@ -1,6 +1,6 @@
-"""Numbers from a sample and how far they may be trusted: bootstrap intervals, paired differences, learning curves.
+"""Estimates from a sample and their uncertainty: bootstrap intervals, paired differences, learning curves.
 
-Columns of numbers are numpy arrays, tensors on the CPU or lists. What needs random numbers takes a seed.
+Columns of numbers are numpy arrays, tensors on the CPU or lists. Functions that use random numbers take a seed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-FEWEST = 10  # rows that say anything about the spread of an estimate
+FEWEST = 10  # with fewer rows, a bootstrap says nothing about the spread of an estimate
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Estimate:
 
     @property
     def verdict(self) -> str:
-        """Of a difference, one of: better, worse, inconclusive (the interval includes zero)."""
+        """For a difference: better, worse or inconclusive (the interval includes zero)."""
         return "better" if self.low > 0 else "worse" if self.high < 0 else "inconclusive"
 
     def __str__(self) -> str:
@@ -37,8 +37,8 @@ def bootstrap(
 ) -> Estimate:
     """A statistic of columns (N,) with the percentile interval of its values on resamples (Efron 1979).
 
-    Rows are drawn with replacement, the same for all columns. The interval is a little too narrow for a few dozen
-    rows. For less than ten it is infinite: so few rows, drawn again, do not show what others would have been.
+    Rows are drawn with replacement, the same for all columns. With a few dozen rows the interval is a little too
+    narrow. With fewer than ten it is infinite: resampling so few rows does not show what other rows would be like.
     """
     columns, rng = columns_of(*columns), np.random.default_rng(seed)
     count = len(columns[0])
@@ -52,18 +52,18 @@ def bootstrap(
 def paired_difference(first, second, resamples: int = 1000, confidence: float = 0.95, seed: int = 0) -> Estimate:
     """Mean of first - second over the same N examples, with an interval.
 
-    On the same examples two models make many of the same mistakes. Those cancel, and the interval is narrower than
-    one from two samples would be.
+    On the same examples, two models make many of the same mistakes. These cancel, so the interval is narrower than for
+    two separate samples.
     """
     first, second = columns_of(first, second)
     return bootstrap(np.mean, first - second, resamples=resamples, confidence=confidence, seed=seed)
 
 
 def over_runs(values, confidence: float = 0.95) -> Estimate:
-    """Mean of what a few runs gave, one value a seed, with Student's t interval (1908).
+    """Mean over a few runs, one value per seed, with Student's t interval (1908).
 
-    Seeds are few, and a bootstrap of five numbers is too sure of itself. That runs scatter about normally is an
-    assumption. One run alone says nothing about the scatter: its interval is infinite.
+    For as few numbers as five, a bootstrap interval would be too narrow. We assume that runs vary roughly normally. For
+    a single run the interval is infinite, because it says nothing about the variation.
     """
     (values,) = columns_of(values)
     if len(values) < 2:
@@ -81,14 +81,14 @@ def over_runs(values, confidence: float = 0.95) -> Estimate:
 def learning_curve(
     measure: Callable[[list], float], examples: Sequence, sizes: Sequence[int], repeats: int = 3, seed: int = 0
 ) -> dict[int, list[float]]:
-    """What `measure` gives for so many examples: {size: one value a repeat}.
+    """The values of `measure` for different numbers of examples: {size: [one value per repeat]}.
 
-    measure(examples): trains on them and returns, for example, a held-out accuracy. Each repeat shuffles anew, and
-    within a repeat the smaller sets are parts of the larger ones, so that a curve shows the size and not the luck.
+    measure(examples): trains on them and returns, for example, a held-out accuracy. Each repeat shuffles the examples.
+    Within a repeat, smaller sets are part of larger ones, so that a curve shows the effect of size and not luck.
     """
     wrong = [size for size in sizes if not 1 <= size <= len(examples)]
     if wrong:
-        raise ValueError(f"Sizes are from 1 to the {len(examples)} examples that there are; got {wrong[0]}.")
+        raise ValueError(f"Sizes are from 1 to the {len(examples)} examples given; got {wrong[0]}.")
     rng, found = np.random.default_rng(seed), {size: [] for size in sizes}
     for _ in range(repeats):
         order = rng.permutation(len(examples))
@@ -98,7 +98,7 @@ def learning_curve(
 
 
 def columns_of(*columns) -> list[np.ndarray]:
-    """Columns of numbers, of one length, not empty, all finite."""
+    """The columns as arrays. ValueError unless they have the same length, are not empty and are finite."""
     arrays = [np.asarray(column, dtype=float) for column in columns]
     if any(array.ndim != 1 or len(array) != len(arrays[0]) for array in arrays):
         raise ValueError(f"Expected columns of one length; got the shapes {[array.shape for array in arrays]}.")
@@ -112,7 +112,7 @@ def columns_of(*columns) -> list[np.ndarray]:
 
 
 def probabilities_of(*columns) -> list[np.ndarray]:
-    """Columns whose numbers are all from 0 to 1."""
+    """Like `columns_of`; ValueError also for numbers outside 0 to 1."""
     arrays = columns_of(*columns)
     for array in arrays:
         if array.min() < 0 or array.max() > 1:

@@ -1,15 +1,14 @@
-"""Judges that are no person: AI feedback, through the same door as everybody's.
+"""AI feedback: judges that are not people, but answer in the same way.
 
-    RubricJudge     reads texts by scorers and goes by a rubric that it can state, point by point. No model
-    PromptedJudge   shows a language model the question and compares how likely it finds the answers "A" and "B"
-    WishJudge       asks a language model which text became likelier once a wish was put in front of the prompt
+    RubricJudge     adds up points from scorers, by a rubric that it can explain line by line. Needs no model
+    PromptedJudge   asks a language model the question, and compares the probabilities of the answers "A" and "B"
+    WishJudge       puts a wish in front of the prompt, and prefers the text that this makes more likely
 
-A prompted judge needs a model that follows instructions. The tiny model knows of no instructions: its answers to such
-a question are noise, and its `report` says how much of them is a habit of preferring one letter. A wish asks for no
-obedience, only for a model in which one text makes others of its sort likelier; the tiny model, which was trained on
-one short document at a time, follows it little better than a coin.
+A prompted judge needs a model that follows instructions. The tiny model does not: its answers are noise, and `report`
+says how much of that is a bias for one letter. A wish needs less, only a model that finds a text more likely after a
+similar one. The tiny model was trained on one short document at a time, so it is hardly better than chance at that too.
 
-All answer `compare`; those that give every text a number answer `rank` too. Their sessions have source="model".
+All judges answer `compare`; those that give each text a number also answer `rank`. Their sessions have source="model".
 """
 
 from __future__ import annotations
@@ -34,19 +33,19 @@ TEMPLATE = (
 class Criterion:
     """One line of a rubric."""
 
-    statement: str  # what is asked of a text, in words
-    scorer: Scorer  # (prompt, completion) -> number that reads it
-    points: float = 1.0  # for each unit of the scorer; negative where less of it is wanted
+    statement: str  # what a good text should do, in words
+    scorer: Scorer  # (prompt, completion) -> number that measures it
+    points: float = 1.0  # per unit of the scorer; negative if less is better
 
 
 class RubricJudge:
-    """Gives points by a rubric; of two texts the one with more points is better.
+    """Gives points by a rubric. The text with more points is better.
 
-    criteria: the rubric. tie_below: differences in points smaller than this are ties. bad_below: where both texts have
-    fewer points than this, both are bad; None never says so.
+    criteria: the rubric. tie_below: differences in points smaller than this are ties. bad_below: if both texts have
+    fewer points than this, the answer is "both_bad"; None: never.
     """
 
-    source: ClassVar[str] = "model"  # of its answers in a store
+    source: ClassVar[str] = "model"  # how a store marks its answers
 
     def __init__(
         self,
@@ -74,15 +73,15 @@ class RubricJudge:
         return sum(self.points(prompt, text).values())
 
     def compare(self, prompt: str, left: str, right: str) -> str:
-        """ "left", "right", "tie" or "both_bad". The same whichever text is on the left."""
+        """ "left", "right", "tie" or "both_bad". The side that a text is on makes no difference."""
         return _verdict(self.total(prompt, left), self.total(prompt, right), self.tie_below, self.bad_below)
 
     def rank(self, prompt: str, texts: Sequence[str]) -> list[list[int]]:
-        """Places in `texts` by points, best first; equal points are a tie."""
+        """Indices into `texts` in tiers, best first; texts with equal points are tied."""
         return _tiers([self.total(prompt, text) for text in texts])
 
     def explain(self, prompt: str, left: str, right: str) -> str:
-        """Why: the points of both texts, a line for each criterion."""
+        """The reasons: the points of both texts, one line for each criterion."""
         ours, theirs = self.points(prompt, left), self.points(prompt, right)
         lines = [f"{statement}: {ours[statement]:+.2f} against {theirs[statement]:+.2f}" for statement in ours]
         total = f"{sum(ours.values()):+.2f} against {sum(theirs.values()):+.2f}"
@@ -95,18 +94,18 @@ class RubricJudge:
 class PromptedJudge:
     """Asks a causal language model which of two texts is better, and reads its log-probabilities.
 
-    model, tokenizer: as `rlhf_lab.models.loading.load_language_model` gives them.
-    question: what is asked.
-    template: with {prompt}, {first}, {second} and {question}, in plain text. Where `chat` is true it is sent as the
-        user's message through the tokenizer's chat template; that is how instruction-tuned models are asked.
-    choices: the two replies whose log-probabilities are compared, space included where the tokenizer puts one.
+    model, tokenizer: as `rlhf_lab.models.loading.load_language_model` returns them.
+    question: what to ask.
+    template: plain text with {prompt}, {first}, {second} and {question}. If `chat` is true, it is sent as the user's
+        message in the tokenizer's chat template, as instruction-tuned models need it.
+    choices: the two replies whose log-probabilities are compared, with a leading space if the tokenizer adds one.
     tie_below: a preference of less than this, in nats, is a tie.
 
-    Models prefer a letter or a side whatever the texts are. So each question is asked in both orders, and what is
-    counted is half the difference of the two: in that, every such preference cancels.
+    Models prefer one letter or one side, whatever the texts say. So each question is asked in both orders, and half the
+    difference of the two answers counts: any such preference cancels in it.
     """
 
-    source: ClassVar[str] = "model"  # of its answers in a store
+    source: ClassVar[str] = "model"  # how a store marks its answers
 
     def __init__(
         self,
@@ -124,7 +123,7 @@ class PromptedJudge:
         if missing:
             raise ValueError(f"The template lacks {', '.join(missing)}: the judge would not see what it judges.")
         if chat and not getattr(tokenizer, "chat_template", None):
-            raise ValueError("This tokenizer has no chat template, so the model is none to chat with. Use chat=False.")
+            raise ValueError("This tokenizer has no chat template, so the model cannot chat. Use chat=False.")
         self.model, self.tokenizer = model, tokenizer
         self.question, self.template, self.choices = question, template, choices
         self.chat, self.tie_below, self.name = chat, tie_below, name
@@ -134,17 +133,17 @@ class PromptedJudge:
         return f"PromptedJudge({self.name!r}, {self.question!r})"
 
     def preference(self, prompt: str, left: str, right: str) -> float:
-        """How much better the left text is, in nats of log-odds, the mean of both orders."""
+        """How much better the left text is, in nats of log-odds, averaged over both orders."""
         asked = [self._ask(prompt, left, right), self._ask(prompt, right, left)]
         logs = _log_probs(
             self.model, self.tokenizer, [text for text in asked for _ in self.choices], [*self.choices] * 2
         )
-        one, other = logs[0] - logs[1], logs[2] - logs[3]  # log-odds of "A", the left text first and second
+        one, other = logs[0] - logs[1], logs[2] - logs[3]  # log-odds of "A", with the left text first, then second
         self._leanings.append((one + other) / 2)
         return (one - other) / 2
 
     def probability_left(self, prompt: str, left: str, right: str) -> float:
-        """P(left is better), as the model sees it."""
+        """P(left is better), according to the model."""
         return 1 / (1 + math.exp(-self.preference(prompt, left, right)))
 
     def compare(self, prompt: str, left: str, right: str) -> str:
@@ -152,17 +151,17 @@ class PromptedJudge:
         return _verdict(self.preference(prompt, left, right), 0.0, self.tie_below)
 
     def report(self) -> str:
-        """How much of what the model said so far was a preference for the first letter, whatever the texts were."""
+        """How strongly the model has preferred one letter so far, whatever the texts were."""
         if not self._leanings:
             return "Nothing has been asked yet."
         lean = sum(self._leanings) / len(self._leanings)
         return (
             f"Over {len(self._leanings)} questions the model leaned {abs(lean):.2f} nats towards"
-            f" {self.choices[lean < 0]!r} whatever stood there; asking in both orders took that out."
+            f" {self.choices[lean < 0]!r} whatever the texts were; asking in both orders cancelled that."
         )
 
     def _ask(self, prompt: str, first: str, second: str) -> str:
-        # str.format would trip over braces in the texts, and would replace slots inside them.
+        # str.format would fail on some templates with braces, and repeated str.replace would fill slots in the texts.
         slots = {"{prompt}": prompt, "{first}": first, "{second}": second, "{question}": self.question}
         pieces, rest = [], self.template
         while rest:
@@ -177,14 +176,14 @@ class PromptedJudge:
 
 
 class WishJudge:
-    """Prefers the text that a wish makes likelier: log P(text | wish + prompt) - log P(text | prompt) is its liking.
+    """Prefers the text that a wish makes more likely, by log P(text | wish + prompt) - log P(text | prompt).
 
-    wish: a text that names or shows what is wanted, such as another text of that sort, ending as the model's texts end.
-    per_token: divide by the number of tokens, so that a long text is not moved further only for being long.
-    tie_below: a smaller difference is a tie, in nats.
+    wish: a text that names or shows what is wanted, such as a text of that kind, with the same ending as the model's.
+    per_token: divide by the number of tokens, so that a long text does not gain or lose more just for its length.
+    tie_below: smaller differences are ties, in nats.
     """
 
-    source: ClassVar[str] = "model"  # of its answers in a store
+    source: ClassVar[str] = "model"  # how a store marks its answers
 
     def __init__(
         self, model, tokenizer, wish: str, *, per_token: bool = True, tie_below: float = 0.0, name: str = "wish"
@@ -198,7 +197,7 @@ class WishJudge:
         return f"WishJudge({self.name!r}, {self.wish[:40]!r})"
 
     def liking(self, prompt: str, texts: Sequence[str]) -> list[float]:
-        """How much likelier the wish makes each text, in nats."""
+        """How much more likely the wish makes each text, in nats."""
         both = [self.wish + prompt] * len(texts) + [prompt] * len(texts)
         logs = _log_probs(self.model, self.tokenizer, both, [*texts] * 2, self.per_token)
         return [logs[i] - logs[len(texts) + i] for i in range(len(texts))]
@@ -208,13 +207,13 @@ class WishJudge:
         return _verdict(*self.liking(prompt, [left, right]), self.tie_below)
 
     def rank(self, prompt: str, texts: Sequence[str]) -> list[list[int]]:
-        """Places in `texts`, best first."""
+        """Indices into `texts` in tiers, best first."""
         return _tiers(self.liking(prompt, texts))
 
 
 def _log_probs(model, tokenizer, prompts: Sequence[str], texts: Sequence[str], per_token: bool = False) -> list[float]:
-    """Log-probability of each text after its prompt, in nats; per token if asked for."""
-    import torch  # here, so that a rubric needs none
+    """Log-probability of each text after its prompt, in nats, or nats per token."""
+    import torch  # here, so that a rubric works without torch
 
     from rlhf_lab.models.log_probs import completion_log_probs
     from rlhf_lab.models.sampling import Rollout
@@ -235,12 +234,12 @@ def _verdict(left: float, right: float, tie_below: float, bad_below: float | Non
 
 
 def _tiers(values: Sequence[float]) -> list[list[int]]:
-    """Places by falling value, equal values together."""
+    """Indices by decreasing value, equal values in one tier."""
     return [[i for i, v in enumerate(values) if v == value] for value in sorted(set(values), reverse=True)]
 
 
 def taste_rubric(weights: Mapping[str, float], statements: Mapping[str, str] | None = None) -> list[Criterion]:
-    """A rubric for the tiny world: {scorer: points for each standard deviation of the corpus}."""
+    """A rubric for the tiny world. weights: {scorer: points per standard deviation of the corpus}."""
     from rlhf_lab.world import SCORERS
     from rlhf_lab.world.tastes import SCALES
 
@@ -250,6 +249,6 @@ def taste_rubric(weights: Mapping[str, float], statements: Mapping[str, str] | N
 
     unknown = sorted(set(weights) - set(SCALES))
     if unknown:
-        raise ValueError(f"{unknown} are none of the scorers with a scale: {sorted(SCALES)}.")
+        raise ValueError(f"There are no scales for {unknown}, only for {sorted(SCALES)}.")
     say = statements or {}
     return [Criterion(say.get(n, f"{'more' if p > 0 else 'less'} {n}"), standardised(n), p) for n, p in weights.items()]

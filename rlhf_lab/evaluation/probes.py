@@ -1,19 +1,19 @@
-"""Does a reward model listen to what it should not? Probes: two versions of a text that differ in one thing only.
+"""Does a reward model react to things it should ignore? Probes: two versions of a text that differ in only one thing.
 
-That long texts get high rewards proves nothing: long texts may be better. A *counterfactual* does: take one text,
-change one thing, leave the rest, and see what the reward does (Kaushik et al. 2019 have people make such edits; here
-the world's grammar makes them). The change of the reward is then the effect of that thing on this model.
+If long texts get high rewards, that proves nothing: they may be better. A *counterfactual* does: change one thing in a
+text, leave the rest, and see how the reward changes (Kaushik et al. 2019 let people make such edits; here the world's
+grammar makes them). This change is the effect of that one thing on the model.
 
-    longer    one sentence more, of the text's own tone
-    happier   glad words in the place of gloomy ones
-    politer   a polite phrase in the place of a rude one of as many words
-    animals   a sentence about an animal in the place of one about something else
+    longer    one more sentence, in the same tone
+    happier   glad words instead of gloomy ones
+    politer   a polite phrase instead of a rude one with the same number of words
+    animals   a sentence about an animal instead of one about something else
 
-An edit is a proposal until the scorers have measured it: the one thing must have moved far enough, everything on the
-probe's list of what is held must have stayed within a tolerance, and both versions must be decent texts. So a text may
-allow none. Numbers are in standard deviations of the corpus (`tastes.SCALES`).
+Each edit is only a proposal until the scorers have checked it. The one thing must have changed enough, everything that
+the probe holds fixed must have stayed within a tolerance, and both versions must be decent texts. So some texts have no
+valid edit. Numbers are in standard deviations of the corpus (`tastes.SCALES`).
 
-The fifth probe needs no edit: show the same pair the other way round (`position_effect`).
+The fifth probe needs no edit: it shows the same pair the other way round (`position_effect`).
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from rlhf_lab.world.reviews import GRAMMAR, SENTENCES
 from rlhf_lab.world.tastes import SCALES
 
 IDEAS = 10  # completions of the same prompt that an edit may take sentences from
-TRIES = 6  # words that are tried in one place, until one fits the grammar
-# Rules of the grammar whose words fit in the same places: good, bad. See `data/world/words.txt`.
+TRIES = 6  # words tried in one place, until one fits the grammar
+# Pairs of grammar rules, (good, bad), whose words fit in the same places. See `data/world/words.txt`.
 OPPOSITES = [
     (f"{kind}g{style}", f"{kind}b{style}") for style in "gv" for kind in "fleap" if (kind, style) != ("l", "g")
 ] + [("wgg", "wbg")]
@@ -49,26 +49,26 @@ class Edit:
 
 @dataclass(frozen=True)
 class Probe:
-    """What an edit changes, and what it leaves as it was."""
+    """What an edit changes, and what it leaves alone."""
 
     moves: str  # the scorer that must rise
-    least: float  # by so much at least, in standard deviations
-    holds: tuple[str, ...]  # the scorers that must not move
+    least: float  # at least by this much, in standard deviations
+    holds: tuple[str, ...]  # the scorers that must not change
     propose: Callable[[str, str, random.Random], Iterator[tuple[str, str]]]  # versions (before, after) of a text
 
 
 def edits_of(
     name: str, prompts: Sequence[str], completions: Sequence[str], seed: int = 0, tolerance: float = 0.25
 ) -> list[Edit]:
-    """An edit of each review that allows one: of all proposals, the one that moves what is held the least.
+    """The best valid edit of each review that has one: the one that changes the fixed scorers least.
 
-    name: one of `PROBES`. tolerance: how far a scorer may move that is held, in standard deviations.
-    Raises ValueError for a name that is no probe.
+    name: one of `PROBES`. tolerance: how much the fixed scorers may change, in standard deviations.
+    Raises ValueError for an unknown name.
     """
     if name not in PROBES:
         raise ValueError(f"There is no probe {name!r}; there are {', '.join(PROBES)}.")
     if len(prompts) != len(completions):
-        raise ValueError(f"Each completion has its prompt; got {len(prompts)} prompts, {len(completions)} completions.")
+        raise ValueError(f"Pass one prompt per completion; got {len(prompts)} prompts, {len(completions)} completions.")
     probe, rng, found = PROBES[name], random.Random(seed), []
     for prompt, text in zip(prompts, completions, strict=True):
         best, best_moved = None, tolerance
@@ -84,13 +84,13 @@ def edits_of(
 
 
 def change_of(scorer: str, edit: Edit) -> float:
-    """By how much a scorer rises from the first version to the second, in standard deviations of the corpus."""
+    """How much a scorer rises from the first version to the second, in standard deviations of the corpus."""
     score, (_, deviation) = SCORERS[scorer], SCALES[scorer]
     return (score(edit.prompt, edit.after) - score(edit.prompt, edit.before)) / deviation
 
 
 def changes(edits: Sequence[Edit]) -> dict[str, float]:
-    """What edits really change: the mean size of each scorer's change, in standard deviations of the corpus."""
+    """What the edits really change: the mean absolute change of each scorer, in standard deviations of the corpus."""
     return {scorer: float(np.mean([abs(change_of(scorer, edit)) for edit in edits])) for scorer in SCALES}
 
 
@@ -99,7 +99,7 @@ def probe_effect(
 ) -> Estimate:
     """How much more reward the second version gets than the first, on average, with an interval.
 
-    reward(prompts, completions): (N,) numbers. Zero for a reward model that does not listen to what was changed.
+    reward(prompts, completions): (N,) numbers. The effect is zero if the reward model ignores what was changed.
     """
     prompts = [edit.prompt for edit in edits]
     before, after = (reward(prompts, [getattr(edit, side) for edit in edits]) for side in ("before", "after"))
@@ -107,10 +107,10 @@ def probe_effect(
 
 
 def position_effect(as_shown, swapped, confidence: float = 0.95) -> Estimate:
-    """What standing on the left is worth: how much more often the left text wins than the right one, by swapping.
+    """The advantage of being on the left: how much more often the left text wins than the right one, with an interval.
 
-    as_shown, swapped (N,): whether the left text won (1, or 0; 1/2 for a tie), of the same pairs shown one way round
-    and the other way round. Somebody who goes by the texts alone has mean 0: whoever won on the left wins on the right.
+    as_shown, swapped (N,): whether the left text won (1, 0, or 1/2 for a tie), for the same pairs in both orders. A
+    judge that only looks at the texts has mean 0: the text that wins on the left also wins on the right.
     """
     as_shown, swapped = columns_of(as_shown, swapped)
     return paired_difference(as_shown, 1 - swapped, confidence=confidence)
@@ -127,7 +127,7 @@ def _longer(prompt: str, text: str, rng: random.Random) -> Iterator[tuple[str, s
 
 
 def _happier(prompt: str, text: str, rng: random.Random) -> Iterator[tuple[str, str]]:
-    """Every adjective turned into its opposite that can be turned: all glad ones, or all gloomy ones."""
+    """Turn as many adjectives as possible into their opposites: all glad ones, or all gloomy ones."""
     for glad in (True, False):
         turned = _joined([_turned(sentence, glad, rng) for sentence in split_sentences(text[1:])])
         if turned != text:
@@ -135,7 +135,7 @@ def _happier(prompt: str, text: str, rng: random.Random) -> Iterator[tuple[str, 
 
 
 def _politer(prompt: str, text: str, rng: random.Random) -> Iterator[tuple[str, str]]:
-    """A rude phrase and a polite one, of as many words, in front of the same sentence."""
+    """Put a rude phrase and a polite one, with equally many words, before the same sentence."""
     phrases = {manner: GRAMMAR.rules[f"manner.{manner}.any"] for manner in ("polite", "rude")}
     pairs = [(rude, polite) for rude in phrases["rude"] for polite in phrases["polite"] if _size(rude) == _size(polite)]
     sentences = split_sentences(text[1:])
@@ -154,13 +154,13 @@ def _animals(prompt: str, text: str, rng: random.Random) -> Iterator[tuple[str, 
 
 
 def _ideas(prompt: str, rng: random.Random, completions: int = IDEAS) -> list[str]:
-    """Sentences that could be in a completion of the prompt."""
+    """Sentences from fresh completions of the prompt."""
     ideas = [split_sentences(generate_completion(prompt, rng)[1:]) or () for _ in range(completions)]
     return list(dict.fromkeys(sentence for idea in ideas for sentence in idea))
 
 
 def _turned(sentence: str, glad: bool, rng: random.Random) -> str:
-    """The sentence with its glad adjectives (or its gloomy ones) turned into opposites, where the grammar allows it."""
+    """The sentence with its glad (or gloomy) adjectives turned into opposites, as far as the grammar allows."""
     tokens = _tokens(sentence)
     for i in range(len(tokens)):
         for good, bad in OPPOSITES:
@@ -180,7 +180,7 @@ def _turned(sentence: str, glad: bool, rng: random.Random) -> str:
 
 
 def _tokens(sentence: str) -> list[str]:
-    """The tokens of a sentence, its first word in lower case unless it is a name (or "I")."""
+    """The tokens of a sentence, with the first word in lower case unless it is a name (or "I")."""
     tokens = GRAMMAR.tokens_of(sentence)
     low = [tokens[0].lower(), *tokens[1:]]
     return low if GRAMMAR.accepts("review", low) else tokens

@@ -1,7 +1,7 @@
 """Did it get better? Win rates with intervals, from blind comparisons.
 
-A win rate is a share, and a share from a dozen comparisons is uncertain by more than most people
-expect. So every function here returns an interval with its estimate, and "inconclusive" is a verdict.
+A win rate from a dozen comparisons is more uncertain than most people expect. So every function here returns an
+interval with its estimate, and "inconclusive" is a possible verdict.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rlhf_lab.feedback.shares import wilson_interval
 
 @dataclass(frozen=True)
 class WinRate:
-    """Wins, losses and ties of a contender against a rival, with a confidence interval for its win rate."""
+    """Wins, losses and ties of a contender against a rival, and its win rate with a confidence interval."""
 
     wins: int
     ties: int
@@ -29,7 +29,7 @@ class WinRate:
 
     @property
     def estimate(self) -> float:
-        """Share of comparisons won, a tie counting as half; NaN without any."""
+        """Share of comparisons won, counting ties as half; NaN if there are none."""
         return (self.wins + 0.5 * self.ties) / self.comparisons if self.comparisons else math.nan
 
     @property
@@ -38,7 +38,7 @@ class WinRate:
 
     @property
     def verdict(self) -> str:
-        """One of: better, worse, inconclusive (the interval includes one half)."""
+        """Better, worse or inconclusive (the interval includes one half)."""
         low, high = self.interval
         return "better" if low > 0.5 else "worse" if high < 0.5 else "inconclusive"
 
@@ -69,10 +69,10 @@ def win_rate_by(
     rival: Sequence[str],
     confidence: float = 0.95,
 ) -> WinRate:
-    """Win rate under a known utility(prompt, completion): the noise-free verdict of a simulated rater."""
+    """Win rate under a known utility(prompt, completion): what a simulated rater without noise would say."""
     if not len(prompts) == len(contender) == len(rival):
         raise ValueError(
-            f"Need one completion of each kind a prompt, got {len(prompts)} prompts, {len(contender)} and {len(rival)}."
+            f"Pass two completions for each prompt; got {len(prompts)} prompts, {len(contender)} and {len(rival)}."
         )
     outcomes = []
     for prompt, ours, theirs in zip(prompts, contender, rival, strict=True):
@@ -87,9 +87,9 @@ def blind_items(
     rival: Sequence[str],
     names: tuple[str, str] = ("after", "before"),
 ) -> list[Item]:
-    """Comparison items that set two models' completions side by side, for a `RatingSession` to ask blind.
+    """Comparison items of two models' completions, for a `RatingSession` to ask blind.
 
-    Which model wrote which is kept with the candidate (`policy`) and never shown; the session shuffles sides.
+    Each candidate records its model (`policy`), but the rater never sees it, and the session shuffles the sides.
     """
     return [
         compare_item(prompt, ours, theirs, policies=names)
@@ -100,7 +100,7 @@ def blind_items(
 def win_rate_from_records(records: Iterable[Record], contender: str = "after", confidence: float = 0.95) -> WinRate:
     """Win rate of the policy named `contender` from comparison records; "both bad" counts as a tie.
 
-    Events work as well as records: what was taken back does not count.
+    Events work as well as records: answers that were taken back do not count.
     """
     outcomes = []
     for record in effective(records):

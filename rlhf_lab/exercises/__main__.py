@@ -1,4 +1,4 @@
-"""`python -m rlhf_lab.exercises NAME`: an exercise as its notebook shows it, cell by cell."""
+"""`python -m rlhf_lab.exercises NAME` prints an exercise as notebook cells."""
 
 import argparse
 

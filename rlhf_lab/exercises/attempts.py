@@ -1,8 +1,8 @@
-"""What was attempted, solved and hinted: a small file of events, to which is only ever added.
+"""The record of attempts, solutions and hints: a small, append-only file of events.
 
-As careful as the store of ratings (one connection a call, on the disk before the call returns, files of other
-programs and newer versions left alone), but never in the way: learning goes on without it. So `record` and
-`states` raise nothing. They give back one sentence where something is wrong with the file.
+It is as careful as the store of ratings: one connection per call, data on disk before the call returns, files of other
+programs and newer versions left alone. But learning must go on without it. So `record` and `states` never raise; if
+something is wrong with the file, they return a sentence about it.
 """
 
 import json
@@ -50,7 +50,7 @@ class State:
 
     attempts: int = 0  # checks of a function that was not a stub
     solved: bool = False
-    hints: int = 0  # different hints that were asked for before it was solved
+    hints: int = 0  # different hints used before it was solved
 
     @property
     def words(self) -> str:
@@ -62,13 +62,13 @@ class State:
 class ProgressStore:
     """The file of events. Safe from any thread and from several notebooks at once.
 
-    path: the database file. Without one: progress.sqlite in the learner's folder. Both methods raise ProgressError
-    where the file cannot be used, or stays locked for `wait_seconds`.
+    path: the database file, by default progress.sqlite in the learner's folder. Both methods raise ProgressError if the
+    file cannot be used, or stays locked for `wait_seconds`.
     """
 
     schema_version: ClassVar[int] = 1  # kept in the file as PRAGMA user_version
     application_id: ClassVar[int] = 0x524C4558  # "RLEX", marks the file as ours
-    wait_seconds: ClassVar[float] = 0.4  # a check should not take long because of this
+    wait_seconds: ClassVar[float] = 0.4  # short, so that a check stays quick
 
     def __init__(self, path: Path | str | None = None):
         self._path = Path(path) if path is not None else None
@@ -107,14 +107,14 @@ class ProgressStore:
 
     @contextmanager
     def _connection(self, begin: str) -> Iterator[sqlite3.Connection]:
-        """A connection for one call, in a transaction that is committed when the body succeeds."""
+        """A connection for one call, in a transaction that is committed if the body succeeds."""
         deadline = time.monotonic() + self.wait_seconds
         try:
             with closing(sqlite3.connect(self.path, timeout=0, isolation_level=None)) as connection:
                 patiently(connection, "PRAGMA synchronous = FULL", deadline)
                 patiently(connection, begin, deadline)
                 self._make_ready(connection)
-                yield connection  # closing without COMMIT takes everything back
+                yield connection  # closing without COMMIT rolls back
                 patiently(connection, "COMMIT", deadline)
         except sqlite3.Error as error:
             if is_locked(error):
@@ -126,7 +126,7 @@ class ProgressStore:
             raise ProgressError(_unusable(error)) from error
 
     def _make_ready(self, connection: sqlite3.Connection) -> None:
-        """Make the table in a new file, refuse what is newer or not ours. The caller holds the write lock."""
+        """Create the table in a new file; refuse a file that is newer or not ours. The caller holds the write lock."""
         version, application, tables = (
             connection.execute(query).fetchone()[0]
             for query in ("PRAGMA user_version", "PRAGMA application_id", "SELECT count(*) FROM sqlite_master")
@@ -142,7 +142,7 @@ class ProgressStore:
 
 
 def record(kind: str, name: str, **detail: Any) -> str:
-    """Keep an event; gives an empty string, or a sentence on why it could not be kept. Never raises."""
+    """Save an event. Returns "", or a sentence on why it could not be saved. Never raises."""
     try:
         ProgressStore().append(kind, name, detail)
     except (ProgressError, OSError, TypeError, ValueError) as error:
@@ -163,7 +163,7 @@ def states() -> tuple[dict[str, State], str]:
 
 
 def fold(events: list[Event]) -> dict[str, State]:
-    """The state of each exercise after these events. Kinds that are not known are passed over."""
+    """The state of each exercise after these events. Unknown kinds are ignored."""
     attempts: dict[str, int] = {}
     hints: dict[str, set] = {}
     solved: set[str] = set()

@@ -1,6 +1,6 @@
-"""Which exercises there are. They live beside the pages that ask them, in `notebooks/exercises`.
+"""The list of exercises. They are next to the notebooks that ask them, in `notebooks/exercises`.
 
-`catalogue.json` says which page asks which, in order. Each exercise is one Python file, loaded when it is asked for.
+`catalogue.json` lists the exercises of each notebook in order. Each is one Python file, loaded when it is needed.
 """
 
 import difflib
@@ -17,14 +17,14 @@ FOLDER = REPOSITORY / "notebooks" / "exercises"
 
 
 class UnknownExerciseError(LookupError):
-    """There is no exercise of that name. The message says which come close."""
+    """There is no exercise of that name. The message suggests similar names."""
 
 
 @cache
 def by_notebook() -> dict[str, tuple[str, ...]]:
     """Number of the notebook -> its exercises, in the order in which it asks them.
 
-    Raises FileNotFoundError where the package was installed without the repository around it.
+    Raises FileNotFoundError if the package was installed without the repository around it.
     """
     table = FOLDER / "catalogue.json"
     if not table.is_file():
@@ -44,7 +44,7 @@ def names(notebook: str | None = None) -> tuple[str, ...]:
 
 
 def find(name: str) -> Exercise:
-    """The exercise of that name. Raises UnknownExerciseError, with what may have been meant."""
+    """The exercise of that name. Raises UnknownExerciseError, with suggestions, if there is none."""
     if name not in names():
         close = difflib.get_close_matches(name, names(), n=2)
         meant = f" Did you mean {' or '.join(close)}?" if close else f" There are: {', '.join(names())}."
@@ -53,7 +53,7 @@ def find(name: str) -> Exercise:
 
 
 def notebook_of(name: str) -> str:
-    """Number of the notebook that asks the exercise."""
+    """Number of the notebook that has the exercise."""
     return next(notebook for notebook, row in by_notebook().items() if name in row)
 
 
@@ -64,7 +64,7 @@ def notebook_files() -> dict[str, str]:
 
 @cache
 def _load(path: Path) -> Exercise:
-    """The exercise in a file. Its module is registered, under a name of its own, so that `inspect` finds its source."""
+    """The exercise in a file. Its module is registered under a unique name, so that `inspect` finds its source."""
     if not path.is_file():
         raise FileNotFoundError(f"catalogue.json lists the exercise {path.stem}, but there is no file {path}.")
     module_name = f"rlhf_lab_exercise_{path.stem}"

@@ -18,10 +18,10 @@ PRINTED_LINES = 12  # of what a learner's function prints while it is checked
 
 
 def check(function: Callable, name: str | None = None) -> Callable:
-    """Check a function, print what was found, and return the function that the notebook goes on with.
+    """Check a function, print the verdict, and return the function that the notebook continues with.
 
-    The exercise is found by the function's name, or by `name`. Returned is the function where it is correct,
-    otherwise the package's own. Whatever is wrong with the function is said, never raised.
+    The exercise is found by the function's name, or by `name`. Returns the function itself if it is correct, otherwise
+    the package's own. Whatever is wrong with the function is printed, never raised.
     """
     name = name or getattr(function, "__name__", None)
     try:
@@ -46,11 +46,11 @@ def check(function: Callable, name: str | None = None) -> Callable:
 
 
 def hint(exercise: str | Callable, number: int | None = None) -> None:
-    """Print a hint, the next one each time, and keep in the record that it was needed.
+    """Print the next hint, and record that it was used.
 
-    The same hints are folded in the notebook. A fold that is opened leaves no trace, and need not.
+    The same hints are folded in the notebook; opening a fold is not recorded.
 
-    exercise: its name or function. number: 1 or 2, to see that one.
+    exercise: its name or function. number: 1 or 2, to choose the hint.
     """
     try:
         found = find(exercise if isinstance(exercise, str) else str(getattr(exercise, "__name__", exercise)))
@@ -73,7 +73,7 @@ _GIVEN: dict[str, int] = {}  # how many hints were shown since the kernel starte
 
 
 def judge(exercise: Exercise, function: Callable) -> Verdict:
-    """What is to be said about a function, without printing or keeping anything."""
+    """The verdict on a function. Prints and records nothing."""
     name, by, parameters = exercise.name, exercise.gradients, exercise.parameters
     not_attempted = Verdict("not attempted", f"{name}: not attempted yet. The notebook goes on with the package's own.")
     if is_stub(function):
@@ -115,25 +115,25 @@ def _ending(name: str) -> str:
 
 @cache
 def solved_cases(exercise: Exercise) -> tuple[list[Case], list[Outcome]]:
-    """The cases of a check and what the reference makes of them. Worked out once."""
+    """The cases of a check and the reference's outcomes, computed once."""
     cases = exercise.all_cases()
     return cases, run_reference(exercise.reference, cases, exercise.parameters, exercise.gradients)
 
 
 @dataclass(frozen=True)
 class _Found:
-    """A known mistake, recognised."""
+    """A known mistake that was recognised."""
 
     mistake: Mistake
-    case: int  # the first in which it shows
+    case: int  # the first one that shows it
     is_all: bool  # whether it explains everything that is wrong
 
 
 def _recognise(exercise: Exercise, yours: list[Outcome]) -> _Found | None:
-    """The known mistake whose results these are.
+    """The known mistake that these outcomes show, if any.
 
-    A mistake that explains every case comes first. Where there is none, two may have met. Then it is the one that
-    explains most cases: the first wrong one, at least half of all wrong ones, and nearly all in which it shows.
+    A mistake that explains all cases comes first. If there is none, the answer may contain two mistakes, and we take
+    the one that explains most cases: the first wrong one, at least half of all wrong ones, and nearly all it affects.
     """
     cases, expected = solved_cases(exercise)
     wrong = [i for i, mine in enumerate(yours) if not agrees(mine, expected[i], exercise.unordered)]
@@ -154,7 +154,7 @@ def _recognise(exercise: Exercise, yours: list[Outcome]) -> _Found | None:
 
 
 def _alike(yours: Outcome, mistaken: Outcome, expected: Outcome, unordered: bool) -> bool:
-    """Whether a mistake explains an outcome. Gradients are looked at only where they are what gives it away."""
+    """Whether a mistake explains an outcome. Gradients only count if the mistake does not change the value."""
     if yours.failure or mistaken.failure or mistaken.weights:
         return agrees(yours, mistaken, unordered)
     yours_value, mistaken_value = Outcome(yours.value), Outcome(mistaken.value)
@@ -164,7 +164,7 @@ def _alike(yours: Outcome, mistaken: Outcome, expected: Outcome, unordered: bool
 
 
 def _case_lines(exercise: Exercise, case: Case, yours: Outcome, expected: Outcome) -> list[str]:
-    """A case for the eye: its inputs, yours, expected."""
+    """A case as lines of text: its inputs, yours, expected."""
     lines = [f"    {case.title}:"]
     lines += [f"      {n} = {shown(v)}" for n, v in zip(exercise.parameters, case.inputs, strict=True)]
     lines += [f"    yours:    {'(no result)' if yours.failure else shown(yours.value)}"]

@@ -1,7 +1,7 @@
-"""Is it the same? Two outcomes of one case, compared as a patient teacher would.
+"""Is it the same? Compares two outcomes of one case as a patient teacher would.
 
-Exact where exactness means something (shapes, truth values, whole numbers), within rounding where it does not. The
-coarser dtype of the two decides how much rounding: an answer in float64 is as right as one in float32.
+Shapes, truth values and whole numbers must be equal; other numbers may differ by rounding. The coarser dtype of the two
+sets the tolerance: an answer in float64 is as right as one in float32.
 """
 
 import math
@@ -20,7 +20,7 @@ _COARSE = (3e-2, 2e-2)  # bfloat16
 
 
 def difference(yours: Outcome, expected: Outcome, unordered: bool = False) -> str:
-    """What is different, as a sentence with no subject in need of more; empty where the two agree."""
+    """What is different, as a sentence that can follow "In case 3, "; "" if the two agree."""
     if yours.failure or expected.failure:
         same = yours.failure and expected.failure and yours.failure.kind == expected.failure.kind
         return "" if same else yours.failure.sentence if yours.failure else "it should have raised an error."
@@ -118,7 +118,7 @@ def _tensor_difference(yours: Tensor, expected: Tensor) -> str:
 
 
 def _first(wrong: Tensor) -> str:
-    """Which entries differ, where there is more than one."""
+    """Which entries differ, if the tensor has more than one."""
     if wrong.ndim == 0:
         return "the value is different."
     place = tuple(wrong.nonzero()[0].tolist())
@@ -143,7 +143,7 @@ def _gradient_difference(yours: Outcome, expected: Outcome) -> str:
             )
         if theirs is None or not bool(theirs.any()):
             if mine is not None and not bool(mine.any()):
-                continue  # a gradient of zeros and none at all are the same
+                continue  # no gradient counts as a gradient of zeros
             if mine is None:
                 continue
             return f"the value is right, but there is a gradient with respect to {name}, where none belongs."
@@ -164,11 +164,11 @@ def _weight_difference(yours: Outcome, expected: Outcome) -> str:
     return ""
 
 
-# --- Values as a learner can read them ---------------------------------------------------------------
+# --- Values in readable form -------------------------------------------------------------------------
 
 
 def shown(value: Any, limit: int = 160) -> str:
-    """A value in one short line: numbers rounded to four digits, large tensors cut."""
+    """A value on one short line, with numbers rounded to four digits and large tensors shortened."""
     if isinstance(value, nn.Module):
         return f"a model with {sum(p.numel() for p in value.parameters())} weights"
     if isinstance(value, torch.optim.Optimizer):

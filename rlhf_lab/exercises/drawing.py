@@ -1,11 +1,11 @@
-"""Random inputs for cases: small, of varied size, from a generator that is passed in. And two models to train."""
+"""Random inputs for cases, small and of varied size, drawn from a given generator; and two tiny models to train."""
 
 from types import SimpleNamespace
 
 import torch
 from torch import Tensor, nn
 
-GARBAGE = 1e4  # what may be under the padding: loud, so that it is noticed where it is counted
+GARBAGE = 1e4  # a value for the padding, large so that it is noticed if somebody counts it
 
 
 def size(generator: torch.Generator, low: int, high: int) -> int:
@@ -24,28 +24,28 @@ def whole(generator: torch.Generator, low: int, high: int, *shape: int) -> Tenso
 
 
 def right_padded(generator: torch.Generator, rows: int, width: int) -> Tensor:
-    """A mask (rows, width), true on the first so many of each row: at least one, and all of them in one row."""
+    """A mask (rows, width), true on the first entries of each row: at least one of them, and all in some row."""
     lengths = whole(generator, 1, width, rows)
     lengths[size(generator, 0, rows - 1)] = width
     return torch.arange(width) < lengths[:, None]
 
 
 def holes(generator: torch.Generator, rows: int, width: int) -> Tensor:
-    """A mask (rows, width) that is true here and there; somewhere at least."""
+    """A mask (rows, width) that is true at random places, at least one."""
     mask = torch.rand(rows, width, generator=generator) < 0.6
     mask[size(generator, 0, rows - 1), size(generator, 0, width - 1)] = True
     return mask
 
 
 def with_garbage(values: Tensor, mask: Tensor, garbage: float = GARBAGE) -> Tensor:
-    """The values, with garbage where the mask is false."""
+    """The values, replaced by garbage where the mask is false."""
     return torch.where(mask, values, torch.full_like(values, garbage))
 
 
 class TinyLanguageModel(nn.Module):
-    """A causal language model of a few dozen weights that is called as transformers' models are.
+    """A causal language model with a few dozen weights and the interface of transformers' models.
 
-    Each token's logits come from the mean of the embeddings of the real tokens so far.
+    Each position's logits come from the mean embedding of the real tokens so far.
     """
 
     def __init__(self, generator: torch.Generator, vocabulary: int = 6, width: int = 3):
@@ -59,7 +59,7 @@ class TinyLanguageModel(nn.Module):
 
 
 class TinyRewardModel(nn.Module):
-    """A reward model of a few dozen weights, called as the package's: ids and mask, (B, L), to rewards, (B,)."""
+    """A reward model with a few dozen weights and the package's interface: ids and mask (B, L) to rewards (B,)."""
 
     def __init__(self, generator: torch.Generator, vocabulary: int = 6, width: int = 3):
         super().__init__()
@@ -68,7 +68,7 @@ class TinyRewardModel(nn.Module):
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         column = torch.arange(ids.shape[1])
-        last = column.masked_fill(~mask.bool(), -1).max(1).values  # of the real tokens
+        last = column.masked_fill(~mask.bool(), -1).max(1).values  # the last real token
         return _means(self.embedding, ids, mask)[torch.arange(len(ids)), last] @ self.head
 
 

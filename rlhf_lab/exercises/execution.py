@@ -1,8 +1,8 @@
-"""Run a learner's function: on copies of the inputs, within a time limit, whatever it does.
+"""Run a learner's function safely: on copies of the inputs, and within a time limit.
 
-The function runs in a thread of its own. When time is up an exception is raised inside that thread, which ends any
-loop written in Python, on every platform and inside Jupyter. A thread that does not even end then is left behind: the
-answer comes all the same.
+The function runs in its own thread. When time is up, an exception is raised inside that thread. This ends any loop
+written in Python, on every platform and inside Jupyter. If a thread still does not end, it is left behind, and the
+verdict comes anyway.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from rlhf_lab.exercises.framework import Case
 
-SECONDS = 1.4  # for all cases of an exercise together; right answers need a few hundredths
+SECONDS = 1.4  # for all cases of an exercise together; right answers need a few hundredths of a second
 _NOTHING = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST", "POP_TOP", "CACHE", "RESUME_CHECK"}
 
 
@@ -38,12 +38,12 @@ class Failure:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a function made of a case: its value, gradients and the models it trained, or why there is nothing."""
+    """The result of a function on a case: value, gradients, weights and side effect, or why it failed."""
 
     value: Any = None
     gradients: dict[str, Tensor | None] = field(default_factory=dict)  # None: the result does not depend on it
-    weights: dict[str, Tensor] = field(default_factory=dict)  # of every model among the inputs, afterwards, in one row
-    effect: str = ""  # what the call left behind that a later cell would trip over, for the learner
+    weights: dict[str, Tensor] = field(default_factory=dict)  # each input model's weights after the call, as a vector
+    effect: str = ""  # a side effect that would disturb later cells, as a sentence for the learner
     failure: Failure | None = None
 
 
@@ -52,7 +52,7 @@ class _TimeIsUp(BaseException):
 
 
 def is_stub(function: Callable) -> bool:
-    """Whether a function's body is nothing but a docstring, `pass`, `...`, or `return` of None or `...`."""
+    """Whether a function's body has only a docstring, `pass`, `...`, or `return` of None or `...`."""
     code = getattr(function, "__code__", None)
     if code is None:
         return False
@@ -62,7 +62,7 @@ def is_stub(function: Callable) -> bool:
 
 
 def run_reference(function: Callable, cases: Sequence[Case], parameters: Sequence[str], by: Sequence[str] = ()):
-    """Outcomes of a function of ours, which needs no guard."""
+    """Outcomes of one of our own functions, run without a guard."""
     return [_outcome(function, case, parameters, by) for case in cases]
 
 
@@ -74,8 +74,7 @@ def run_guarded(
 ) -> tuple[list[Outcome], str]:
     """Outcomes of a learner's function, and what it printed.
 
-    by: parameters by which the result is differentiated. Where time runs out, the case that was running is the last
-    one.
+    by: parameters by which the result is differentiated. If time runs out, the case that was running is the last one.
     """
     outcomes: list[Outcome] = []
 
@@ -107,7 +106,7 @@ def run_guarded(
 
 
 def _end(thread: threading.Thread) -> None:
-    """Raise in the thread until it ends, a few times at most: its code may catch everything."""
+    """Raise in the thread until it ends, several times if needed, because its code may catch everything."""
     for _ in range(5):
         if not thread.is_alive():
             return
@@ -123,9 +122,9 @@ def _outcome(function: Callable, case: Case, parameters: Sequence[str], by: Sequ
             value = value.clone()
             if name in by:
                 leaves[name] = value.requires_grad_(True)
-                value = value * 1  # not a leaf: where it is overwritten, that is said, and not that autograd minds
+                value = value * 1  # not a leaf, so that overwriting it gets our message instead of autograd's error
         else:
-            value = _copied(value, memo)  # one memo: an optimizer's copy goes on with the copied model
+            value = _copied(value, memo)  # one memo: the copied optimizer belongs to the copied model
         inputs[name] = value
     try:
         value = function(*inputs.values())
@@ -144,7 +143,7 @@ def _outcome(function: Callable, case: Case, parameters: Sequence[str], by: Sequ
 
 
 def _copied(value: Any, memo: dict[int, Any]) -> Any:
-    """A deep copy, of a model with the gradients that somebody may have left in it."""
+    """A deep copy. For a model, it includes the gradients that its parameters may have."""
     new = copy.deepcopy(value, memo)
     if isinstance(value, nn.Module):
         for mine, theirs in zip(new.parameters(), value.parameters(), strict=True):
@@ -153,7 +152,7 @@ def _copied(value: Any, memo: dict[int, Any]) -> Any:
 
 
 def _changed(case: Case, inputs: dict[str, Any]) -> str:
-    """What a call did to its inputs: overwritten tensors and lists, switches that were turned. Models may learn."""
+    """A sentence on how a call changed its inputs, or "". Training a model's weights is allowed."""
     for (name, after), before in zip(inputs.items(), case.inputs, strict=True):
         if isinstance(before, nn.Module):
             if after.training != before.training:
@@ -182,9 +181,9 @@ def _held(value: Any, leaves: dict[str, Tensor]) -> str:
 
 
 def _left_behind(function: Callable, case: Case, parameters: Sequence[str]) -> str:
-    """What shows only when a function is called twice on the same tensors, now with requires_grad switched on."""
+    """Side effects that only show if a function is called twice on the same tensors, with requires_grad switched on."""
     if not all(isinstance(v, Tensor | int | float | str | bool | list | tuple | None) for v in case.inputs):
-        return ""  # a step of training may be different the second time
+        return ""  # a training step may differ the second time
     memo: dict[int, Any] = {}
     inputs = [v.clone() if isinstance(v, Tensor) else copy.deepcopy(v, memo) for v in case.inputs]
     floats = {n: v for n, v in zip(parameters, inputs, strict=True) if isinstance(v, Tensor) and v.is_floating_point()}
@@ -195,7 +194,7 @@ def _left_behind(function: Callable, case: Case, parameters: Sequence[str]) -> s
         try:
             results.append(_detached(function(*inputs)))
         except Exception:
-            return ""  # .numpy() and .item() are fine where no gradient is asked for
+            return ""  # .numpy() and .item() are fine if the exercise needs no gradient
     if name := next((n for n, v in floats.items() if v.grad is not None), ""):
         return (
             f"it leaves a gradient in {name}.grad, and the next backward() adds to it. Use torch.autograd.grad, or"
@@ -207,7 +206,7 @@ def _left_behind(function: Callable, case: Case, parameters: Sequence[str]) -> s
 
 
 def _gradients(value: Any, leaves: dict[str, Tensor]) -> dict[str, Tensor | None]:
-    """Gradients of the result's weighted sum; other weights for each entry, so that no two can be confused."""
+    """Gradients of a weighted sum of the result. Each entry has a different weight, so that no two can be confused."""
     results = [v for v in (value if isinstance(value, tuple | list) else [value]) if isinstance(v, Tensor)]
     results = [v for v in results if v.is_floating_point() and v.requires_grad]
     if not leaves or not results:
@@ -226,7 +225,7 @@ def _detached(value: Any) -> Any:
 
 # --- Exceptions in words -----------------------------------------------------------------------------
 
-# Pattern in "Type: message" -> what it often means. The first that is found is told.
+# Pattern in "Type: message" -> what it often means. The first match is used.
 _OFTEN = (
     (r"NameError: name '(torch|F|math|np)'", "Is the import missing? Run the cell's first lines."),
     (r"NameError", "A name is misspelt, or used before it has a value."),
@@ -250,7 +249,7 @@ _OFTEN = (
         "The gradient still needs what was overwritten: x = x - y makes a new tensor, x -= y changes the old one.",
     ),
     (r"can't convert np|numpy\(\) on|requires grad", "Stay with tensors: .numpy() and .item() cut the gradient."),
-    (r"Boolean value of Tensor", "`if` wants one truth: for a choice in every entry take torch.where or a mask."),
+    (r"Boolean value of Tensor", "`if` needs a single truth value. To choose per entry, use torch.where or a mask."),
     (r"operands? .*'?ellipsis'?|ellipsis", "There is still a `...` to replace."),
     (
         r"not supported .*bool|with a bool tensor|Subtraction",
@@ -266,7 +265,7 @@ _OFTEN = (
 
 
 def explain(error: BaseException, function: Callable, parameters: Sequence[str]) -> str:
-    """A sentence for an exception in a learner's function: what, in which line, and what it often means."""
+    """A sentence about an exception in a learner's function: what, in which line, and what it often means."""
     message = " ".join(str(error).split())
     kind = type(error).__name__
     place = _line_of(error.__traceback__, function)
@@ -280,7 +279,7 @@ def explain(error: BaseException, function: Callable, parameters: Sequence[str])
 
 
 def _line_of(traceback: TracebackType | None, function: Callable) -> str:
-    """ " in line 3, `...`" of the cell in which the function was written; empty where the error is not in there."""
+    """ " in line 3, `...`" of the cell that defines the function; "" if the error is not in that cell."""
     code = getattr(function, "__code__", None)
     found = None
     while traceback is not None and code is not None:

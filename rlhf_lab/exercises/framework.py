@@ -1,4 +1,4 @@
-"""What an exercise is made of. The package docstring says how one is written."""
+"""The parts of an exercise. The package docstring explains how to write one."""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-DRAWN = 3  # random cases in a check; one more is the first of them in float64
+DRAWN = 3  # random cases in a check; the first of them is repeated in float64
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Mistake:
 
     @property
     def key(self) -> str:
-        """The function's name: short, for tests and for the record of progress."""
+        """The function's name, a short key for tests and for the record of progress."""
         return self.function.__name__
 
 
@@ -45,20 +45,20 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Exercise:
-    """A function to write. All that is known about it; see the package docstring."""
+    """A function to write, and everything about it; see the package docstring."""
 
     reference: Callable  # the solution that the learner sees
     title: str
     question: str  # Markdown: what to write, and why
     difficulty: int  # 1 to 5
     minutes: int  # for somebody who has read the notebook up to here
-    hints: tuple[str, str]  # Markdown, of growing help
+    hints: tuple[str, str]  # Markdown; the second helps more
     cases: Callable[[], Iterable[Case]]  # made by hand, smallest first
     draw: Callable[[torch.Generator], tuple]  # random valid inputs
     mistakes: tuple[Mistake, ...]
     gradients: tuple[str, ...] = ()  # parameters by which the result is differentiated and compared
     unordered: bool = False  # the result is a list whose order does not matter
-    steps: tuple[str, ...] = ()  # comments in the stub of a loop: what is to be done, in order
+    steps: tuple[str, ...] = ()  # comments in the stub of a training step: what to do, in order
 
     def __post_init__(self):
         if not 1 <= self.difficulty <= 5:
@@ -80,7 +80,7 @@ class Exercise:
         return inspect.getsource(self.reference).rstrip("\n")
 
     def all_cases(self) -> list[Case]:
-        """The cases of a check: those made by hand, then drawn ones, the same every time."""
+        """The cases of a check: those made by hand, then random ones with fixed seeds."""
         drawn = [Case(f"random inputs {i + 1}", self.draw(_seeded(i))) for i in range(DRAWN)]
         if any(isinstance(value, nn.Module) for value in drawn[0].inputs):
             return [*self.cases(), *drawn]
@@ -89,7 +89,7 @@ class Exercise:
 
 
 def mistake(name: str, explanation: str) -> Callable[[Callable], Mistake]:
-    """Decorator: makes a Mistake of a wrong function."""
+    """Decorator that turns a wrong function into a Mistake."""
     return lambda function: Mistake(name, explanation, function)
 
 

@@ -7,7 +7,7 @@ import textwrap
 
 from rlhf_lab.exercises.framework import Exercise
 
-# What a solution may use -> the line that imports it. The stub's cell has those that its exercise needs.
+# Name in a solution -> the line that imports it. A stub's cell gets the lines that its exercise needs.
 _IMPORTS = {
     "math": "import math",
     "torch": "import torch",
@@ -16,7 +16,7 @@ _IMPORTS = {
     "NormalDist": "from statistics import NormalDist",
     "Tensor": "from torch import Tensor",
 }
-_STANDARD = {"math", "Sequence", "NormalDist"}  # of these, Python's own
+_STANDARD = {"math", "Sequence", "NormalDist"}  # those from Python's standard library
 
 
 def header(exercise: Exercise) -> str:
@@ -40,7 +40,7 @@ def stub(exercise: Exercise) -> str:
 
 
 def folds(exercise: Exercise) -> str:
-    """The Markdown below the stub: two hints and the solution, folded in JupyterLab, in VS Code and on GitHub."""
+    """The Markdown below the stub: two hints and the solution, each folded (JupyterLab, VS Code, GitHub)."""
     parts = [
         f"<details><summary>Hint {i}</summary>\n\n{wrapped(text)}\n</details>"
         for i, text in enumerate(exercise.hints, 1)
@@ -55,14 +55,13 @@ def cells(exercise: Exercise) -> tuple[tuple[str, str], ...]:
 
 
 def wrapped(text: str, width: int = 116) -> str:
-    """Prose in lines that are easy to read in a source, with no line break inside `code`: a line of Markdown that
-    begins with a plus or a minus would be a list."""
+    """Wrap prose at `width`, but never inside `code`: a Markdown line that begins with a plus or minus is a list."""
     whole = re.sub(r"`[^`]+`", lambda code: code.group().replace(" ", "\0"), inspect.cleandoc(text))
     return textwrap.fill(whole, width, break_long_words=False, break_on_hyphens=False).replace("\0", " ")
 
 
 def _without_body(exercise: Exercise) -> str:
-    """Signature and docstring as in the solution, to the letter, and of a loop its steps as comments."""
+    """The solution's signature and docstring, unchanged, and the steps, if any, as comments."""
     (function,) = ast.parse(exercise.solution).body
     docstring = function.body[0]
     if not isinstance(docstring, ast.Expr) or len(function.body) < 2:

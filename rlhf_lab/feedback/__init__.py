@@ -1,11 +1,11 @@
 """Feedback: what people (and simulated raters) say about texts, kept safe and turned into training data.
 
-`FeedbackStore` keeps events on disk. `RatingSession` decides what is shown and records what is answered; a
-panel in a notebook, a simulated rater and a recording all answer through it. `gather` is what a notebook
-cell calls to get answers to train on. Nothing here needs torch or Jupyter.
+`FeedbackStore` keeps events on disk. `RatingSession` decides what is shown and records the answers; panels in
+notebooks, simulated raters and recordings all answer through it. A notebook cell calls `gather` to get answers to
+train on. Nothing here needs torch or Jupyter.
 
-Imported by their own names: `feedback.agreement` (what ratings are worth), which needs numpy, and
-`feedback.formats` (exports and imports: TRL, Argilla, Chatbot Arena, hh-rlhf).
+Import these modules by name: `feedback.agreement` (what ratings are worth), which needs numpy, and `feedback.formats`
+(exports and imports: TRL, Argilla, Chatbot Arena, hh-rlhf).
 """
 
 from rlhf_lab.feedback.errors import (

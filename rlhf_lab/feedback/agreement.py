@@ -1,8 +1,7 @@
-"""What ratings are worth: how far a rater agrees with themselves, with the truth and with others.
+"""What ratings are worth: how often a rater agrees with themselves, with the truth and with others.
 
-Agreement that chance alone would bring is not worth much, so kappa and alpha subtract it: 1 is
-perfect agreement, 0 is what shuffled answers would give. Import this module by its name; it needs numpy, which
-the rest of `rlhf_lab.feedback` does not.
+Some agreement is pure chance. Kappa and alpha correct for it: 1 is perfect agreement, 0 is what shuffled answers would
+give. Import this module by its name; unlike the rest of `rlhf_lab.feedback`, it needs numpy.
 """
 
 import math
@@ -26,10 +25,10 @@ LEVELS = ("nominal", "ordinal", "interval")
 
 
 def self_consistency(records: Iterable[Record], tolerance: int = 0, confidence: float = 0.95) -> Share:
-    """The share of repeats that were answered like the question before them.
+    """The share of repeated questions that were answered as they were the first time.
 
-    Repeats are found by their ids ("<id>#2", see `records.repeat_of`) and compared with the answer of the same
-    rater to the same task's original. tolerance: how far scores may be apart and still count as the same.
+    Repeats are recognised by their ids ("<id>#2", see `records.repeat_of`) and compared with the same rater's answer to
+    the original in the same task. tolerance: scores that differ by at most this count as the same.
     """
     records = _submitted(records)
     first = {_question(record): record for record in records if repeat_number(record.item_id) == 1}
@@ -47,10 +46,10 @@ def gold_accuracy(
     tolerance: int = 0,
     confidence: float = 0.95,
 ) -> Share:
-    """The share of gold items answered rightly.
+    """The share of gold items that were answered correctly.
 
-    answers: the right ones, as {item_id: value} in canonical form, or as records (of source "gold", say).
-    Items without a right answer are passed over, and so are records of source "gold" among the records.
+    answers: the right ones, as {item_id: value} in canonical form or as records (for example, with source "gold").
+    Ignores items without a right answer, and gold records among `records`.
     """
     answers = _right_answers(answers)
     outcomes = [
@@ -64,8 +63,8 @@ def gold_accuracy(
 def left_share(records: Iterable[Record], confidence: float = 0.95) -> Share:
     """How often the text on the left won, among comparisons with a winner.
 
-    Sides are drawn by chance, so whatever the taste, one half is to be expected of a rater without a bias. An
-    interval that leaves out one half is a sign of one.
+    Sides are random, so an unbiased rater has a share of about one half, whatever their taste. An interval that does
+    not contain one half indicates a bias.
     """
     decided = [r for r in _submitted(records) if r.winner not in (None, *VERDICTS) and r.source != "gold"]
     return Share.of((record.winner == record.display_order[0] for record in decided), confidence)
@@ -73,17 +72,17 @@ def left_share(records: Iterable[Record], confidence: float = 0.95) -> Share:
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds that answers took, where they were measured."""
+    """How many seconds answers took, if it was measured."""
 
     count: int
     median: float  # NaN without any
-    quartiles: tuple[float, float]  # a quarter was quicker than the first of them, a quarter slower than the second
+    quartiles: tuple[float, float]  # a quarter of answers were quicker than the first, a quarter slower than the second
     total: float
 
 
 def time_per_item(records: Iterable[Record]) -> Times:
-    """How long the answers took that stand, those aside that nobody timed (a machine's). Coffee breaks spoil the
-    mean, so look at the median."""
+    """How long the current answers took, without those that were not timed (a machine's). Look at the median: coffee
+    breaks distort the mean."""
     seconds = sorted(r.client_ms / 1000 for r in _submitted(records) if r.client_ms is not None)
     if len(seconds) < 2:
         only = seconds[0] if seconds else math.nan
@@ -93,8 +92,8 @@ def time_per_item(records: Iterable[Record]) -> Times:
 
 
 def same_answer(record: Record, value: Any, tolerance: int = 0) -> bool:
-    """Whether the record's answer is this one: the same winner (of whatever strength), the same tags in any order,
-    the same tiers, the same text; scores on the same axes, at most `tolerance` apart."""
+    """Whether the record's answer equals `value`: the same winner (of any strength), the same tags in any order, the
+    same tiers, the same text, or scores on the same axes that differ by at most `tolerance`."""
     return KINDS[record.kind].same(record.value, value, tolerance)
 
 
@@ -104,12 +103,12 @@ def same_answer(record: Record, value: Any, tolerance: int = 0) -> bool:
 def answers_by_rater(
     records: Iterable[Record], axis: str | None = None, tag: str | None = None
 ) -> dict[str, dict[str, Any]]:
-    """{item_id: {rater_id: answer}}, to be compared by the coefficients below; the first answer where repeated.
+    """A table {item_id: {rater_id: answer}} for the coefficients below. For a repeated item, the first answer counts.
 
-    Comparisons give "first" or "second", whichever candidate won wherever it stood, "tie" or "both_bad"; scores that
-    of `axis`; labels whether `tag` was given. (Not the winner's id: what chance would bring is counted over all
-    items, so they must share their answers.)
-    FeedbackError for rankings and edits, and where axis or tag is missing.
+    The answer to a comparison is "tie", "both_bad", or the candidate that won, "first" or "second" in canonical order.
+    (Not the winner's id: chance agreement is computed over all items, so items must share the same possible answers.)
+    For scores it is the score on `axis`, for labels whether `tag` was given.
+    FeedbackError for rankings and edits, or if axis or tag is missing.
     """
     pairs = ". Make pairs of them first."
     needed = {"score": ": name an axis.", "label": ": name a tag.", "rank": pairs, "edit": pairs}
@@ -134,11 +133,11 @@ def answers_by_rater(
 
 
 def cohen_kappa(one: Sequence[Hashable], other: Sequence[Hashable], weights: str | None = None) -> float:
-    """Agreement of two raters on the same items, in the same order, beyond chance (Cohen 1960).
+    """Agreement of two raters beyond chance, on the same items in the same order (Cohen 1960).
 
-    weights: None counts every disagreement alike; "linear" and "quadratic" weigh those of numbers by their
-    distance (Cohen 1968). NaN where there are no items, or where both always give one and the same answer, so that
-    nothing can be told from chance.
+    weights: None counts all disagreements equally; "linear" and "quadratic" weight them by the distance of the two
+    numbers (Cohen 1968). NaN if there are no items, or if both raters always give one and the same answer, because then
+    agreement cannot be told from chance.
     """
     if len(one) != len(other):
         raise FeedbackError(f"Two raters answer the same items; got {len(one)} and {len(other)} answers.")
@@ -158,12 +157,12 @@ def cohen_kappa(one: Sequence[Hashable], other: Sequence[Hashable], weights: str
 
 
 def krippendorff_alpha(units: Iterable[Iterable[Any]], level: str = "nominal") -> float:
-    """Agreement of any number of raters, of whom some may be missing anywhere (Krippendorff 2011).
+    """Agreement beyond chance of any number of raters; answers may be missing (Krippendorff 2011).
 
-    units: for each item the answers that it got, None for a missing one; `answers_by_rater` gives them as
-    `[answers.values() for answers in table.values()]`. level: "nominal" (different is different), "ordinal" (ranks:
-    apart by how many answers lie between), "interval" (apart by the squared difference). Items with fewer than two
-    answers say nothing. NaN where all answers are the same, or nothing can be compared.
+    units: the answers to each item, None for a missing one. From a table of `answers_by_rater`, they are
+    `[answers.values() for answers in table.values()]`. level: how to measure disagreement: "nominal" (all differences
+    are equal), "ordinal" (by the number of answers in between), "interval" (by the squared difference). Items with
+    fewer than two answers are ignored. NaN if all answers are the same, or nothing can be compared.
     """
     if level not in LEVELS:
         raise FeedbackError(f"level must be one of {', '.join(LEVELS)}; got {level!r}.")
@@ -184,7 +183,7 @@ def krippendorff_alpha(units: Iterable[Iterable[Any]], level: str = "nominal") -
 
 
 def _distances(values: Sequence[Any], margins: np.ndarray, level: str) -> np.ndarray:
-    """How far apart two answers are, squared, (V, V); Krippendorff's metrics."""
+    """Squared distances (V, V) between answers, by Krippendorff's metrics."""
     if level == "nominal":
         return 1.0 - np.eye(len(values))
     if level == "interval":
@@ -198,7 +197,7 @@ def _distances(values: Sequence[Any], margins: np.ndarray, level: str) -> np.nda
 
 
 def report(records: Iterable[Record], gold: Mapping[str, Any] | Iterable[Record] = ()) -> str:
-    """What can be said of some records: a few lines for each rater, and how far raters agree on comparisons."""
+    """A summary of records as text: a few lines for each rater, and the raters' agreement on comparisons."""
     records = _submitted(records)
     gold = _right_answers(gold)
     lines = []

@@ -1,4 +1,4 @@
-"""What can go wrong with feedback, as exceptions whose text says what to do about it.
+"""Exceptions for everything that can go wrong with feedback. Each message says what to do about it.
 
 All are FeedbackError, so that a panel can catch one type and show its message.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class FeedbackError(Exception):
-    """Something about a rating could not be done. The message says what and how to mend it."""
+    """Something about a rating could not be done. The message says what, and how to fix it."""
 
 
 class RecordError(FeedbackError, ValueError):
@@ -39,15 +39,15 @@ _SHORT.maxdict = _SHORT.maxlist = _SHORT.maxtuple = 6
 
 
 def shown(value: Any) -> str:
-    """A value for the sentence of an error, cut short where it is long or deep."""
+    """A value for use in an error message, shortened if it is long or deeply nested."""
     try:
         return _SHORT.repr(value)
-    except ValueError:  # Python writes no number of more than 4300 digits
+    except ValueError:  # Python cannot print numbers of more than 4300 digits
         return f"{type(value).__name__} too long to show"
 
 
 def warn(message: str) -> None:
-    """Say something as a warning of the line that called this room."""
+    """Warn, pointing at the line of code that called `rlhf_lab.feedback`."""
     frame, level = sys._getframe(1), 2
     while frame.f_back and frame.f_globals.get("__name__", "").startswith("rlhf_lab.feedback."):
         frame, level = frame.f_back, level + 1

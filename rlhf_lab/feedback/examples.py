@@ -1,15 +1,15 @@
-"""From answers to examples that are no pairs, and the split of either into training and test.
+"""From answers to examples of single completions; and how to split examples or pairs into training and test.
 
-Unpaired labels (for KTO and classifiers) say of one completion whether it is good:
+Unpaired examples (for KTO and classifiers) say whether one completion is good:
 
-    compare   the winner is, the other is not; after "both bad" neither is
-    score     a score above the threshold is good, one below it is not
-    label     no fault is good, any fault is not
-    rank      the first tier is good, the last is not, unless all are tied
-    edit      the rewritten text is good; the original is not, unless it was left as it was
+    compare   the winner is good, the other is bad; after "both bad" both are bad
+    score     good above the threshold, bad below it
+    label     good without a fault, bad with any fault
+    rank      the first tier is good, the last is bad, unless all are tied
+    edit      the rewritten text is good, the original is bad, unless nothing was changed
 
-Prompt-completion examples (for supervised fine-tuning) are the completions that are good in this sense.
-Comparisons and rankings say what is *better*; that the better one is good is an assumption.
+Prompt-completion examples (for supervised fine-tuning) are the completions that are good in this sense. Comparisons and
+rankings only say what is *better*; that the better one is good is an assumption.
 """
 
 import hashlib
@@ -26,12 +26,12 @@ from rlhf_lab.feedback.records import Record
 
 @dataclass(frozen=True)
 class UnpairedExample:
-    """A completion that was found good, or bad."""
+    """A completion that was judged good or bad."""
 
     prompt: str
     completion: str
     label: bool  # true: good
-    group: str  # examples of one group stay together when data is split: here the prompt
+    group: str  # the prompt; examples of one group stay together when data is split
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,14 @@ def unpaired_examples(
     threshold: float | None = None,
     good_tags: Collection[str] = (),
 ) -> list[UnpairedExample]:
-    """What answers of any kind say about single completions, in the order they were made.
+    """What answers of any kind say about single completions, in the order of the answers.
 
     axis: which score counts; None takes the mean of all.
-    threshold: a score above it is good. None takes each rater's own mean over these records, because one
-        rater's 4 is another's 6. A score that is exactly the threshold says nothing.
-    good_tags: labels that are no fault. Every other label is one.
+    threshold: a score above it is good, one below it is bad, an equal one is ignored. None takes each rater's own mean
+        over these records, because one rater's 4 is another's 6.
+    good_tags: labels that are not faults. Every other label is a fault.
 
-    Ties, skips, answers taken back and gold answers give none. Events work as well as records.
+    Ties, skips, answers taken back and gold answers give no examples. Events work as well as records.
     """
     records = ratings(records)
     means = {}
@@ -79,18 +79,18 @@ def completion_examples(
     threshold: float | None = None,
     good_tags: Collection[str] = (),
 ) -> list[CompletionExample]:
-    """The completions worth imitating, each once, in the order they were found good. Parameters as above."""
+    """The completions worth imitating, each once, in the order of the answers. Parameters as above."""
     good = [example for example in unpaired_examples(records, axis, threshold, good_tags) if example.label]
     unique = dict.fromkeys((example.prompt, example.completion) for example in good)
     return [CompletionExample(prompt, completion, prompt) for prompt, completion in unique]
 
 
 def split_by_group(examples: Iterable[Any], test_share: float = 0.2, seed: int = 0) -> tuple[list[Any], list[Any]]:
-    """(training, test): about `test_share` of the groups go to the test, all examples of a group together.
+    """Split into (training, test): about `test_share` of the groups go to the test set, each group as a whole.
 
-    Texts of one prompt resemble each other, so a test that shares prompts with the training measures memory.
-    examples: anything with a `group`; records are grouped by their prompt. The order of the examples is kept and
-    plays no part. With two groups or more neither part is empty, unless test_share is 0 or 1.
+    Texts for one prompt resemble each other, so a test set that shares prompts with the training set measures memory.
+    examples: anything with a `group`; records are grouped by prompt. Their order is kept, and does not affect the
+    split. With at least two groups, neither part is empty, unless test_share is 0 or 1.
     """
     if not 0 <= test_share <= 1:
         raise FeedbackError(f"test_share is between 0 and 1; got {test_share}.")
@@ -106,7 +106,7 @@ def split_by_group(examples: Iterable[Any], test_share: float = 0.2, seed: int =
 def _judgements(
     record: Record, axis: str | None, limit: float | None, good_tags: Collection[str]
 ) -> list[tuple[str, bool]]:
-    """(text, whether it is good) for every text that the record says it of."""
+    """(text, whether it is good) for every text that the record judges."""
     texts = {candidate.id: candidate.text for candidate in record.candidates}
     value = record.value
     if record.kind == "compare":
@@ -128,7 +128,7 @@ def _judgements(
 
 
 def _sorted_out(texts: dict[str, str], good: set[str], bad: set[str]) -> list[tuple[str, bool]]:
-    """The good and the bad ones, without those that would be both because their texts are equal."""
+    """The good and the bad texts, without those that are both because two candidates have the same text."""
     clash = {texts[each] for each in good} & {texts[each] for each in bad}
     return [(text, each in good) for each, text in texts.items() if each in good | bad and text not in clash]
 

@@ -1,4 +1,4 @@
-"""Records as a text file, one JSON object a line: for recordings that ship with the course and for sharing."""
+"""Records as a text file of one JSON object per line, for recordings that ship with the course and for sharing."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,16 +9,16 @@ from rlhf_lab.feedback.records import Record
 
 
 def write_records(path: Path | str, records: Iterable[Record]) -> int:
-    """Write records to a file, in the place of one of that name; gives their number. Errors as `lines.write_rows`."""
+    """Write records to a file, replacing it if it exists; returns their number. Errors as in `lines.write_rows`."""
     records = list(records)
     for number, record in enumerate(records):
         if not isinstance(record, Record):
-            raise RecordError(f"Record {number} is none but {shown(record)}. Nothing was written.")
+            raise RecordError(f"Record {number} is not a Record: {shown(record)}. Nothing was written.")
     return lines.write_rows(path, (record.to_dict() for record in records))
 
 
 def read_records(path: Path | str) -> list[Record]:
-    """The records of such a file, plain or gzip. RecordError names the line that is not one; else `lines.read_rows`."""
+    """The records of such a file, plain or gzip. RecordError names a bad line. Other errors as in `lines.read_rows`."""
     records = []
     for row in lines.read_rows(path):
         try:

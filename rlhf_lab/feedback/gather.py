@@ -1,14 +1,14 @@
-"""The cell that needs feedback: read what was rated, top it up, and say how much is whose.
+"""For notebook cells that need feedback: collect the learner's answers, add others if needed, and say how many of each.
 
-A notebook never waits for a person. `gather` takes the learner's answers as they stand and asks another rater
-for what is missing. Who that is, RLHF_LAB_RATER says:
+A notebook never waits for a person. `gather` takes the answers that the learner has given so far, and asks another
+rater for the missing ones. RLHF_LAB_RATER says which:
 
-    human      (or not set) the rater given; the line invites to rate more
-    simulated  the rater given
-    replay     the recorded answers given
+    human      (or not set) the `rater` argument; the printed line invites the learner to rate more
+    simulated  the `rater` argument
+    replay     the recorded answers in the `replay` argument
 
-The learner's own answers always come first. When they rate more, theirs take the place of the other rater's.
-Running the cell again never adds answers that are not needed.
+The learner's own answers come first, and when they rate more, these replace the other rater's answers. Running the cell
+again never adds answers that are not needed.
 """
 
 import os
@@ -30,7 +30,7 @@ class Gathered:
     """Answers to work with, the learner's first. Iterating gives the records."""
 
     records: tuple[Record, ...]  # submitted answers only
-    line: str  # how much is whose, in a sentence
+    line: str  # how many answers are from whom, as a sentence
 
     def __len__(self) -> int:
         return len(self.records)
@@ -40,7 +40,7 @@ class Gathered:
 
     @property
     def pairs(self) -> list[PreferencePair]:
-        """The preference pairs in it; fewer than answers where there are ties."""
+        """The preference pairs from these answers. Ties give none."""
         return preference_pairs(self.records)
 
 
@@ -52,17 +52,17 @@ def gather(
     mode: str | None = None,
     say: Callable[[str], object] = print,
 ) -> Gathered:
-    """The answers of a session, topped up to `at_least`, with one line that says how much is whose.
+    """The answers of a session, topped up to `at_least`, with one line that says how many are from whom.
 
-    session: the learner's, the one that the panel drives; its store is read afresh.
-    at_least: answers wanted (ties and "both bad" are answers). All of the learner's are used if there are more.
-    rater: answers the questions that the learner would be asked next. Its answers are kept under a rater_id of
-        their own, with source "simulated" (or the rater's own `source`), and used again the next time.
-    replay: recorded answers, to the questions recorded.
-    mode: instead of what RLHF_LAB_RATER says.
-    say: gets the line.
+    session: the learner's session, as used by the panel; its store is read again.
+    at_least: number of answers wanted, including ties and "both bad". If the learner gave more, all are used.
+    rater: answers the questions that the learner would be asked next. Its answers are stored under a separate rater_id,
+        with source "simulated" (or the rater's own `source`), and reused the next time.
+    replay: recorded answers; these come with their recorded questions.
+    mode: overrides RLHF_LAB_RATER.
+    say: called with the line.
 
-    With neither rater nor replay there is no top-up. FeedbackError if that leaves no answer at all.
+    Without rater and replay, nothing is added. FeedbackError if there is no answer at all.
     """
     mode = mode or os.environ.get("RLHF_LAB_RATER") or "human"
     if mode not in MODES:
@@ -89,7 +89,7 @@ def gather(
 def _top_up(session: RatingSession, missing: int, rater: Rater, source: str, queue: list | None) -> list[Record]:
     """`missing` answers of another rater to questions that the learner has not answered; fewer if they run out.
 
-    What that rater answered before is used first, so that nothing piles up.
+    The rater's earlier answers are used first, so that no unneeded ones pile up.
     """
     others = session.sibling(f"{source}-{rater_name(rater)}", source, given=session.records, queue=queue)
     taken = {record.item_id for record in session.records if record.status == "submitted"}

@@ -2,14 +2,14 @@
 
 What an answer (a record's `value`) looks like:
 
-    compare   {"winner": candidate id | "tie" | "both_bad"}, and with a winner, where it was asked for,
+    compare   {"winner": candidate id | "tie" | "both_bad"}; with a winner also, if the rater was asked for it,
               "strength": 1 (slightly better), 2 (clearly) or 3 (much)
     score     {axis: int, ...}
     label     [tag, ...]
     rank      [[best id, ...], [next id, ...], ...]      ids in one inner list are tied
     edit      {"base_id": candidate id, "text": rewritten text}
 
-A new kind is a row of the table. These places need to know it too; those marked with ! raise `unknown_kind` until
+A new kind is a new row of the table. These places must handle it too; those marked with ! raise `unknown_kind` until
 they do:
 
     feedback/agreement.py             answers_by_rater !
@@ -20,7 +20,7 @@ they do:
     widgets/                          a panel: a Python file, a script, its looks in kinds.css; widgets/__init__.py
     world/simulated_raters.py         a method of SimulatedRater, named like the kind
     training/reward_examples.py       what a reward model learns from
-    training/reward_objectives.py     and with which loss
+    training/reward_objectives.py     with which loss
     lessons/label_budgets.py          how long an answer takes; CONTENDERS
 """
 
@@ -31,28 +31,28 @@ from typing import Any
 
 from rlhf_lab.feedback.errors import FeedbackError, RecordError, shown
 
-VERDICTS = ("tie", "both_bad")  # answers to a comparison that are no candidate's id
+VERDICTS = ("tie", "both_bad")  # answers to a comparison other than a candidate's id
 STRENGTHS = (1, 2, 3)  # how much better the winner of a comparison is: slightly, clearly, much
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What sets one kind of question apart."""
+    """The properties of one kind of question."""
 
-    least: int  # candidates that a question has
+    least: int  # fewest candidates of a question
     most: float
     in_words: str  # the same, for messages
-    check: Callable[[Any, list[str]], None]  # of (JSON value, candidate ids): RecordError where it is no answer
-    same: Callable[[Any, Any, int], bool]  # of (value, value, tolerance): whether two answers agree
+    check: Callable[[Any, list[str]], None]  # (JSON value, candidate ids): RecordError if it is not an answer
+    same: Callable[[Any, Any, int], bool]  # (value, value, tolerance): whether two answers agree
 
 
 def unknown_kind(kind: str, place: str) -> FeedbackError:
-    """The error of a place in the code that has not been told of a kind."""
+    """The error for a place in the code that does not handle a kind yet."""
     return FeedbackError(f"{place} does not know answers of kind {kind!r}. `rlhf_lab.feedback.kinds` says what to add.")
 
 
 def is_int(value: Any) -> bool:
-    """Whether a value is a whole number of at most 64 bits, which every tool can count with."""
+    """Whether a value is a whole number of at most 64 bits, which every tool can handle."""
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**64
 
 

@@ -1,6 +1,6 @@
-"""Text files of one JSON object a line, plain or gzip: read in pieces and within limits, written whole or not at all.
+"""Text files of one JSON object per line, plain or gzip: read line by line, within limits; written whole or not at all.
 
-Every file of feedback is read and written here: records, and the rows of other tools.
+Every feedback file is read and written here: records, and the rows of other tools.
 """
 
 import codecs
@@ -22,13 +22,13 @@ from rlhf_lab.texts import fault_in
 LONGEST_LINE = 16 * 2**20  # bytes of one line, which is one record
 LARGEST_FILE = 2**29  # bytes of a whole file, unpacked
 MOST_LINES = 2_000_000  # of a file, empty ones included
-MOST_DIGITS = 300  # of a whole number: what is longer fits into no float
+MOST_DIGITS = 300  # of a whole number: a longer one does not fit into a float
 
 _GZIP = b"\x1f\x8b"  # how every gzip file begins
 
 
 class Row(dict):
-    """A JSON object that knows where it stood in its file, for the sentence of an error."""
+    """A JSON object that knows its place in its file, for error messages."""
 
     __slots__ = ("line", "path")
 
@@ -39,11 +39,11 @@ class Row(dict):
 
 
 def read_rows(path: Path | str) -> list[Row]:
-    """The JSON objects of a file, in order; empty lines are passed over, and a file without any is warned of.
+    """The JSON objects of a file, in order. Empty lines are skipped; if there is no object, a warning says so.
 
-    Whether the file is compressed is seen from its content, not its name. StoreError if it cannot be read as text in
-    UTF-8 (with or without a byte order mark) or is too large: more than 512 MiB unpacked, two million lines, or 16 MiB
-    in one line. RecordError, naming file and line, for a line that is no JSON object.
+    The content decides whether a file is compressed, not its name. StoreError if it cannot be read as UTF-8 text (with
+    or without a byte order mark), or is too large: more than 512 MiB unpacked, two million lines, or 16 MiB in one
+    line. RecordError, with file and line, if a line is not a JSON object.
     """
     rows = []
     for number, line in _lines(path):
@@ -61,7 +61,7 @@ def read_rows(path: Path | str) -> list[Row]:
 
 
 def parse(line: str) -> Any:
-    """The JSON value that a line holds. RecordError if there is none."""
+    """The JSON value of a line. RecordError if it is not JSON."""
     try:
         return JSON.decode(line)
     except RecursionError:
@@ -81,9 +81,9 @@ def _object(line: str) -> dict[str, Any]:
 
 
 def each_row(rows: Iterable[Mapping[str, Any]], noun: str = "Row") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """(where it stands, row) for each: in which line of its file, or at which place of the list, from 0.
+    """(place, row) for each row. The place is the line of its file, or the index in the list.
 
-    RecordError for what is no row.
+    RecordError for anything that is not a row.
     """
     if isinstance(rows, str | bytes | os.PathLike | Mapping) or not isinstance(rows, Iterable):
         raise RecordError(f"Rows are a list of dicts; got {shown(rows)}. The rows of a file are read_rows(path).")
@@ -95,16 +95,16 @@ def each_row(rows: Iterable[Mapping[str, Any]], noun: str = "Row") -> Iterator[t
 
 
 def write_rows(path: Path | str, rows: Iterable[Mapping[str, Any]]) -> int:
-    """Write rows to a file, compressed if its name ends in .gz, in the place of one of that name; gives their number.
+    """Write rows to a file, replacing it if it exists; returns their number. Compressed if its name ends in .gz.
 
-    The same rows give the same bytes. RecordError names a row that is none; StoreError where the file cannot be
-    written. After either, the old file is as it was.
+    The same rows give the same bytes. RecordError names a bad row; StoreError if the file cannot be written. After
+    either error, the old file is unchanged.
     """
     lines = []
     for where, row in each_row(rows):
         try:
             line = json.dumps(dict(row), ensure_ascii=False, allow_nan=False)
-            JSON.decode(line)  # what is written can be read again
+            JSON.decode(line)  # check that it can be read again
         except (TypeError, ValueError, RecursionError) as error:
             raise RecordError(f"{where} cannot be written as JSON ({error}). Nothing was written.") from error
         if fault := fault_in(line):
@@ -123,7 +123,7 @@ def write_rows(path: Path | str, rows: Iterable[Mapping[str, Any]]) -> int:
 
 
 def _lines(path: Path | str) -> Iterator[tuple[int, str]]:
-    """(number from 1, line) of a file, never more than one line in memory."""
+    """(number from 1, line) for each line of a file, with only one line in memory at a time."""
     try:
         mode = os.stat(Path(path)).st_mode
         if not stat.S_ISREG(mode):
@@ -179,12 +179,12 @@ JSON = json.JSONDecoder(parse_int=_whole_number)  # raises ValueError or Recursi
 
 
 def _name(path: Any) -> str:
-    """A path for a sentence: quoted, and cut only where it cannot be meant."""
+    """A path for an error message, quoted. It is only shortened if it is too long to be a real path."""
     return repr(str(path)) if len(str(path)) < 300 else shown(str(path))
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, without the names of files, which may be those of our own unfinished ones."""
+    """What went wrong, without file names: these could be our own temporary files."""
     if isinstance(error, OSError) and error.errno == errno.ENOENT:
         return "there is no such file or folder"
     return (isinstance(error, OSError) and error.strerror) or str(error)

@@ -1,14 +1,14 @@
-"""From answers to what a loss wants: pairs of a chosen and a rejected completion of one prompt.
+"""From answers to pairs of a chosen and a rejected completion of the same prompt, for a loss.
 
     compare   the winner over the other
     rank      every text over every text of a lower tier
     edit      the rewritten text over the original
-    score     of the texts of one prompt that one rater scored: the higher over the lower
-    label     of the texts of one prompt that one rater labelled: those without a fault over those with one
+    score     the higher over the lower, among one rater's texts of one prompt
+    label     those without a fault over those with one, among one rater's texts of one prompt
 
-A tie, "both bad", a skip and an answer that was taken back do not say which text is better, so they give no
-pair. Ties of comparisons can be had apart, for a loss that can use them. Gold answers (source "gold") are no
-ratings and give none either. Examples that are no pairs are made in `rlhf_lab.feedback.examples`.
+Ties, "both bad", skips and answers that were taken back do not say which text is better, so they give no pair.
+`tied_pairs` gives the tied comparisons separately, for a loss that can use them. Gold answers (source "gold") are not
+ratings, so they give none either. For examples of single completions see `rlhf_lab.feedback.examples`.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -22,19 +22,19 @@ from rlhf_lab.feedback.records import Record, effective
 
 @dataclass(frozen=True)
 class PreferencePair:
-    """Of two completions of one prompt, which one was preferred."""
+    """Two completions of one prompt, one of which was preferred."""
 
     prompt: str
     chosen: str
     rejected: str
-    group: str  # pairs of one group stay together when data is split: here the prompt
+    group: str  # the prompt; pairs of one group stay together when data is split
     strength: int | None = None  # how much better: 1 (slightly), 2 (clearly), 3 (much); None if nobody said
-    weight: float = 1.0  # all pairs of one ranking (or of one rater's scores of a prompt) weigh one together
+    weight: float = 1.0  # the pairs of one ranking, or of one rater's scores for a prompt, sum to 1
 
 
 @dataclass(frozen=True)
 class TiedPair:
-    """Two completions of one prompt that a rater found equally good, or equally bad."""
+    """Two completions of one prompt that a rater judged equally good, or equally bad."""
 
     prompt: str
     first: str
@@ -46,13 +46,13 @@ class TiedPair:
 def preference_pairs(
     records: Iterable[Record], axis: str | None = None, good_tags: Collection[str] = ()
 ) -> list[PreferencePair]:
-    """The pairs that answers of any kind say something about, in the order they were made, scores and labels last.
+    """The preference pairs from answers of any kind, in the order of the answers, with scores and labels last.
 
-    axis: which score counts; None takes the sum of all, and a text scored on other axes is not compared.
-    good_tags: labels that are no fault. Every other label is one.
+    axis: which score counts; None takes the sum over all, and only compares texts scored on the same axes.
+    good_tags: labels that are not faults. Every other label is a fault.
 
-    Pairs of equal texts are dropped, and so is everything that the module's docstring says gives none. Events
-    work as well as records: what was superseded does not count.
+    Pairs of equal texts are dropped. The module's docstring says which answers give no pairs. Events work as well as
+    records: superseded answers do not count.
     """
     records = ratings(records)
     pairs = []
@@ -60,7 +60,7 @@ def preference_pairs(
         if record.kind == "compare":
             chosen = [candidate.text for candidate in record.candidates if candidate.id == record.winner]
             rejected = [candidate.text for candidate in record.candidates if candidate.id != record.winner]
-            pairs += _ordered(record.prompt, [chosen, rejected], record.strength)  # none where nobody won
+            pairs += _ordered(record.prompt, [chosen, rejected], record.strength)  # gives no pair if nobody won
         elif record.kind == "rank":
             tiers = [[record.candidate(each).text for each in tier] for tier in record.value]
             pairs += _ordered(record.prompt, tiers)
@@ -88,7 +88,7 @@ def preference_pairs(
 def answered_pair(
     prompt: str, left: str, right: str, answer: str | tuple[str, int]
 ) -> PreferencePair | TiedPair | None:
-    """What a rater's plain answer to a comparison says (`world.SimulatedRater.compare`); None for "both_bad"."""
+    """The pair from a rater's plain answer to a comparison (`world.SimulatedRater.compare`); None for "both_bad"."""
     side, strength = answer if isinstance(answer, tuple) else (answer, None)
     if side == "tie":
         return TiedPair(prompt, left, right, group=prompt)
@@ -99,7 +99,7 @@ def answered_pair(
 
 
 def tied_pairs(records: Iterable[Record]) -> list[TiedPair]:
-    """The comparisons answered with a tie or with "both bad", in the order they were made."""
+    """The comparisons answered with a tie or with "both bad", in the order of the answers."""
     return [
         TiedPair(
             record.prompt,
@@ -113,7 +113,7 @@ def tied_pairs(records: Iterable[Record]) -> list[TiedPair]:
 
 
 def ratings(records: Iterable[Record]) -> list[Record]:
-    """The submitted answers that stand, gold answers aside."""
+    """The current submitted answers, without gold answers."""
     return [record for record in effective(records) if record.status == "submitted" and record.source != "gold"]
 
 
@@ -123,7 +123,7 @@ def has_fault(record: Record, good_tags: Collection[str] = ()) -> bool:
 
 
 def _judged(records: Iterable[Record], kind: str) -> Iterator[tuple[str, list[Record]]]:
-    """The records of a kind, by prompt and rater: one person's judgements of one prompt can be compared."""
+    """(prompt, records) of a kind, one group per prompt and rater: only these judgements can be compared."""
     found: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         if record.kind == kind:
@@ -133,7 +133,7 @@ def _judged(records: Iterable[Record], kind: str) -> Iterator[tuple[str, list[Re
 
 
 def _ordered(prompt: str, tiers: Sequence[Sequence[str]], strength: int | None = None) -> list[PreferencePair]:
-    """All pairs of texts from different tiers, the better tier first; together they weigh one."""
+    """All pairs of texts from different tiers, the better tier first. Their weights sum to 1."""
     found = [
         (chosen, rejected)
         for better, worse in combinations(tiers, 2)
@@ -145,7 +145,7 @@ def _ordered(prompt: str, tiers: Sequence[Sequence[str]], strength: int | None =
 
 
 def check_pairs(pairs: Iterable[PreferencePair]) -> list[PreferencePair]:
-    """The same pairs. RecordError for one of two equal texts, which no answer can mean."""
+    """The same pairs. RecordError if a pair has two equal texts, because no answer can mean that."""
     pairs = list(pairs)
     for number, pair in enumerate(pairs):
         if pair.chosen == pair.rejected:

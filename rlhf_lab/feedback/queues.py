@@ -1,8 +1,8 @@
-"""Which question comes next: policies for the queue of a `RatingSession`.
+"""Which question comes next: queues for a `RatingSession`.
 
-An order made before the session begins is a plain tuple of items. A queue that chooses from the answers so far
-is an `AdaptiveQueue`. `MixedQueue` takes either and mixes in what tells how good the answers are: gold items,
-whose right answer is known, and repeats of earlier questions. `feedback.agreement` finds them again.
+A fixed order is a plain tuple of items. An `AdaptiveQueue` chooses the next item from the answers so far. `MixedQueue`
+takes either, and mixes in questions that show how good the answers are: gold items with a known answer, and repeats of
+earlier questions. `feedback.agreement` evaluates these.
 """
 
 import random
@@ -15,12 +15,12 @@ from rlhf_lab.feedback.session import AdaptiveQueue
 
 
 def in_order(items: Iterable[Item]) -> tuple[Item, ...]:
-    """The questions as they come."""
+    """The questions in the given order."""
     return tuple(items)
 
 
 def at_random(items: Iterable[Item], seed: int | str = 0) -> tuple[Item, ...]:
-    """The questions in an order drawn by the seed, the same on every machine."""
+    """The questions in random order. The same seed gives the same order on every machine."""
     items = list(items)
     random.Random(str(seed)).shuffle(items)
     return tuple(items)
@@ -29,8 +29,8 @@ def at_random(items: Iterable[Item], seed: int | str = 0) -> tuple[Item, ...]:
 def deal(items: Iterable[Item], raters: Sequence[str], shared: int = 0, seed: int = 0) -> dict[str, tuple[Item, ...]]:
     """A queue for each rater: `shared` of the questions go to all, each of the others to one rater.
 
-    What all answer shows how far they agree; what one answers alone is more data for the same work. Each
-    queue is in an order of its own.
+    Shared questions show how well the raters agree. The others give more data for the same work. Each queue has its
+    own order.
     """
     drawn = at_random(items, seed)
     if not raters or len(set(raters)) != len(raters):
@@ -47,15 +47,14 @@ def deal(items: Iterable[Item], raters: Sequence[str], shared: int = 0, seed: in
 class MixedQueue:
     """A queue with gold items and repeats mixed in, blind. An AdaptiveQueue for a `RatingSession`.
 
-    queue: the questions themselves, in an order or adaptive.
-    gold: items whose right answer is known. They are marked as gold here.
-    gold_rate, repeat_rate: their shares among all questions asked. There are no more gold items than given, and
-        no question is repeated twice.
-    gap: a question is repeated only after that many others.
-    seed: of where they come, and of which question is repeated.
+    queue: the questions themselves, in a fixed order or adaptive.
+    gold: items with a known answer. They are marked as gold here.
+    gold_rate, repeat_rate: their shares of all questions. No gold item is asked twice, no question repeated twice.
+    gap: a question is only repeated after at least this many others.
+    seed: decides where gold items and repeats come, and which questions are repeated.
 
-    What comes next is a function of the answers that stand, so a restarted notebook goes on with the same
-    question. A repeat stands with its texts the other way round.
+    The next question depends only on the answers so far, so a restarted notebook continues with the same question. A
+    repeat shows its texts on swapped sides.
     """
 
     def __init__(
@@ -90,17 +89,17 @@ class MixedQueue:
 
     @property
     def items(self) -> tuple[Item, ...]:
-        """All questions that may be asked, repeats aside, where the queue says what they are."""
+        """All questions that may be asked, as far as the queue tells them, without repeats."""
         known = self.queue if isinstance(self.queue, tuple) else getattr(self.queue, "items", ())
         return (*known, *self.gold)
 
     def next_item(self, records: Sequence[Record]) -> Item | None:
-        """The next question given what stands; None when the queue is done and everything mixed in was asked."""
+        """The next question after these answers; None when the queue and everything mixed in are finished."""
         planned = self._plan[len(records)] if len(records) < len(self._plan) else "new"
         choices = {"new": self._new, "gold": self._gold, "repeat": self._repeat}
         order = [planned] + [sort for sort in choices if sort != planned]
         if len(records) >= len(self._plan):
-            order = ["new"]  # only an adaptive queue that replaces what was skipped goes on
+            order = ["new"]  # only an adaptive queue, which replaces skipped questions, continues
         return next((item for sort in order if (item := choices[sort](records)) is not None), None)
 
     def _new(self, records: Sequence[Record]) -> Item | None:
@@ -117,7 +116,7 @@ class MixedQueue:
         return next((item for item in self.gold[:planned] if item.item_id not in done), None)
 
     def _repeat(self, records: Sequence[Record]) -> Item | None:
-        """A question answered at least `gap` questions ago and not repeated yet; gold items are not repeated."""
+        """A repeat of a question answered at least `gap` questions ago, not gold and not repeated yet; or None."""
         repeated = {original_id(record.item_id) for record in records if repeat_number(record.item_id) > 1}
         if len(repeated) >= self._plan.count("repeat"):
             return None
@@ -135,10 +134,10 @@ class MixedQueue:
 
 
 def _feasible_plan(count: int, golds: int, repeats: int, gap: int, seed: int) -> list[str]:
-    """What comes when: "new", "gold" or "repeat", such that every repeat finds a question that is old enough.
+    """An order of "new", "gold" and "repeat" in which every repeat finds a question that is old enough.
 
-    At first come questions only, until one can be repeated; then all sorts, shuffled. Where no order does, because
-    the last questions leave too little room behind them, there are fewer repeats.
+    It starts with new questions until one can be repeated; the rest is shuffled. If no order works, because the last
+    questions come too late to be repeated, there are fewer repeats.
     """
     while True:
         head = min(gap + 1, count) if repeats else 0
@@ -152,9 +151,9 @@ def _feasible_plan(count: int, golds: int, repeats: int, gap: int, seed: int) ->
 
 
 def _asks_all(plan: list[str], gap: int, seed: int) -> bool:
-    """Whether a rater who skips nothing is asked as many questions as planned; goes through `next_item`'s choices."""
+    """Whether the whole plan is asked if the rater skips nothing. Simulates the choices of `next_item`."""
     left = {sort: plan.count(sort) for sort in ("new", "gold", "repeat")}
-    asked: list[bool] = []  # of each question, whether it can be repeated: it is new, and was not repeated yet
+    asked: list[bool] = []  # for each question, whether it can still be repeated
     for planned in plan:
         ripe = [place for place in range(max(len(asked) - gap, 0)) if asked[place]]
         open_ = {sort for sort in left if left[sort] and (sort != "repeat" or ripe)}

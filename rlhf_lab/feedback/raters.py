@@ -1,16 +1,16 @@
-"""Raters that are no person, answering through the same door as one.
+"""Raters that are not people, but answer in the same way as people.
 
-A rater has a method for each kind of question that it answers, named like the kind:
+A rater has one method for each kind of question that it answers, with the name of the kind:
 
-    compare(prompt, left, right)   "left", "right", "tie" or "both_bad"; or a pair of "left" or "right" and a
-                                   strength: 1 (slightly better), 2 (clearly), 3 (much)
+    compare(prompt, left, right)   "left", "right", "tie" or "both_bad"; or ("left" or "right", strength), with
+                                   strength 1 (slightly better), 2 (clearly) or 3 (much)
     score(prompt, text)            {axis: whole number}
     label(prompt, text)            [tag, ...], empty for none of them
-    rank(prompt, texts)            [[0], [2, 1]]: places in `texts`, best first, ties together
-    edit(prompt, text)             the text rewritten
+    rank(prompt, texts)            [[0], [2, 1]]: indices into `texts`, best first, ties together
+    edit(prompt, text)             the rewritten text
 
-It sees what a person would see: the prompt and the texts in display order, and nothing about who wrote them.
-NoAnswerError says that it has no answer to this question.
+It sees what a person would see: the prompt and the texts in display order, but not who wrote them. It raises
+NoAnswerError if it has no answer to a question.
 """
 
 from collections import Counter
@@ -24,17 +24,17 @@ from rlhf_lab.feedback.session import RatingSession, View
 
 
 class Rater(Protocol):
-    """Anything that can compare two completions; other kinds of questions as in the module's docstring."""
+    """Anything that can compare two completions. The module's docstring lists the methods for other questions."""
 
     def compare(self, prompt: str, left: str, right: str) -> str | tuple[str, int]: ...
 
 
 def rate_with(session: RatingSession, rater: Any, limit: int | None = None) -> int:
-    """Let a rater answer until the questions run out, or `limit` answers are given; gives their number.
+    """Let a rater answer until the questions run out, or `limit` answers are given. Returns the number of answers.
 
-    A question that the rater has no answer to (NoAnswerError) is skipped. The session must say who answers:
-    one whose source is "human" is refused, so that no machine's answer is ever taken for a person's.
-    FeedbackError also where the rater does not answer this kind of question, or answers what makes no sense.
+    Questions that the rater cannot answer (NoAnswerError) are skipped. A session with source "human" is refused, so
+    that a machine's answer is never taken for a person's. FeedbackError then, and also if the rater does not answer
+    this kind of question or gives an invalid answer.
     """
     if session.source == "human":
         raise FeedbackError(
@@ -64,7 +64,7 @@ def rate_with(session: RatingSession, rater: Any, limit: int | None = None) -> i
 
 
 def _asked(kind: str, ask: Any, view: View) -> Any:
-    """What the rater says to the question on the screen, as a canonical answer."""
+    """The rater's answer to the question on the screen, in canonical form."""
     texts = [option.text for option in view.options]
     if kind == "compare":
         said = ask(view.prompt, *texts)
@@ -80,7 +80,7 @@ def _asked(kind: str, ask: Any, view: View) -> Any:
 
 
 def compare_value(view: View, verdict: str, strength: int | None = None) -> dict[str, Any]:
-    """A verdict about the screen ("left", "right", "tie", "both_bad") as a canonical answer.
+    """Turn a verdict by screen side ("left", "right", "tie", "both_bad") into a canonical answer.
 
     strength: how much better, 1 (slightly), 2 (clearly) or 3 (much); only with "left" or "right".
     """
@@ -93,7 +93,7 @@ def compare_value(view: View, verdict: str, strength: int | None = None) -> dict
 
 
 def rank_value(view: View, tiers: Sequence[Sequence[int]]) -> list[list[str]]:
-    """A ranking of the texts on the screen by their places, best first, as a canonical answer.
+    """Turn a ranking by screen positions, best first, into a canonical answer.
 
     [[2], [0, 1]]: the third from the left is best, the other two are equally good.
     """
@@ -109,12 +109,12 @@ def rank_value(view: View, tiers: Sequence[Sequence[int]]) -> list[list[str]]:
 
 
 def edit_value(view: View, text: str) -> dict[str, str]:
-    """The rewritten text on the screen as a canonical answer."""
+    """Turn a rewritten text into a canonical answer."""
     return {"base_id": view.options[0].id, "text": text}
 
 
 def rater_name(rater: Any) -> str:
-    """What to call a rater in a sentence: its name, or that of its taste, or its type."""
+    """What to call a rater in a sentence: its name, its taste's name or its type."""
     for owner in (rater, getattr(rater, "taste", None)):
         name = getattr(owner, "name", None)
         if isinstance(name, str) and name:
@@ -123,10 +123,10 @@ def rater_name(rater: Any) -> str:
 
 
 class ReplayRater:
-    """Answers as somebody did before, whichever side the texts stand on now; every kind of question.
+    """Repeats recorded answers to questions of any kind, even if the texts are now on other sides.
 
-    records: the recording. Only answers that stand are used, of two to one question the later. Where it holds
-        repeats ("<id>#2"), asking once more gives the answer to the repeat, and so on in a circle.
+    records: the recording. Only current answers count; of two answers to one question, the later one. If there are
+        repeats ("<id>#2"), asking again gives the answer to the repeat, and so on in a cycle.
     name: who was recorded; by default the rater_id of the first record.
     """
 
@@ -143,16 +143,16 @@ class ReplayRater:
 
     @property
     def items(self) -> list[Item]:
-        """The questions that were answered, of all kinds; to be used as a queue where there is one kind."""
+        """The answered questions of all kinds. If there is only one kind, they can be used as a queue."""
         return self.items_of()
 
     def items_of(self, kind: str | None = None) -> list[Item]:
-        """The questions of a kind that were answered, to be used as a queue."""
+        """The answered questions of a kind, for use as a queue."""
         unique = {record.item_id: record.item for record in self._recorded() if kind in (None, record.kind)}
         return list(unique.values())
 
     def compare(self, prompt: str, left: str, right: str) -> str | tuple[str, int]:
-        """The recorded answer; NoAnswerError if this question is not in the recording. So for all kinds."""
+        """The recorded answer. NoAnswerError, here and for all kinds, if the question is not in the recording."""
         record = self._recall("compare", prompt, [left, right])
         if record.winner in VERDICTS:
             return record.winner
@@ -168,17 +168,17 @@ class ReplayRater:
         return list(self._recall("label", prompt, [text]).value)
 
     def edit(self, prompt: str, text: str) -> str:
-        """The recorded rewriting."""
+        """The recorded rewritten text."""
         return self._recall("edit", prompt, [text]).value["text"]
 
     def rank(self, prompt: str, texts: Sequence[str]) -> list[list[int]]:
-        """The recorded tiers, as places in `texts`."""
+        """The recorded tiers, as indices into `texts`."""
         record = self._recall("rank", prompt, texts)
         places = {text: [i for i, other in enumerate(texts) if other == text] for text in texts}
         return [[places[record.candidate(each).text].pop(0) for each in tier] for tier in record.value]
 
     def _recorded(self) -> list[Record]:
-        """All answers, in the order in which the questions were first met."""
+        """All answers, in the order in which the questions first occurred."""
         return [record for numbered in self._answers.values() for record in numbered.values()]
 
     def _recall(self, kind: str, prompt: str, texts: Sequence[str]) -> Record:

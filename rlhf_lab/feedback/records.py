@@ -1,11 +1,10 @@
 """One rating, written down so that anybody can understand it years later.
 
-A `Record` holds who answered, what stood on the screen (texts and the order they stood in), the answer and
-how long it took. Records are events and are only ever added: taking an answer back is another record that
-names the one it `supersedes`. Answers are in *canonical* form, by candidate id: whether a text stood on the
-left or on the right is kept in `display_order` and never inside the answer.
+A `Record` says who answered, what was on the screen (the texts and their order), what the answer was and how long it
+took. Records are events and are never changed: to take an answer back, add a record that `supersedes` it. Answers are
+in *canonical* form, by candidate id. Which text was on the left is in `display_order`, never in the answer.
 
-All kinds of question share this form; what their answers look like is in `feedback.kinds`.
+All kinds of question share this form; `feedback.kinds` describes their answers.
 """
 
 import hashlib
@@ -29,13 +28,13 @@ STATUSES = ("submitted", "skipped", "discarded", "retracted")
 
 @dataclass(frozen=True)
 class Candidate:
-    """A text that was, or is to be, shown to a rater."""
+    """A text that a rater was or will be shown."""
 
     id: str  # unique within its item
     text: str  # exactly as the model wrote it
-    policy: str = ""  # which model wrote it; never shown to the rater
+    policy: str = ""  # the model that wrote it; never shown to the rater
     sampling: Mapping[str, Any] = field(default_factory=dict)  # temperature and the like, JSON values only
-    seed: int | None = None  # of the generator that it was sampled with
+    seed: int | None = None  # seed of the generator it was sampled with
 
     def __post_init__(self) -> None:
         _require_id(self.id, "a candidate's id")
@@ -56,12 +55,12 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Item:
-    """One question: a prompt and the candidates to be judged."""
+    """One question: a prompt and the candidates to judge."""
 
     item_id: str  # unique within its task; use `compare_item` to derive it from the content
     prompt: str  # exactly as the model saw it
     candidates: tuple[Candidate, ...]  # in canonical order; the session shuffles them for the screen
-    is_gold: bool = False  # the right answer is known, the item is there to check the rater
+    is_gold: bool = False  # the right answer is known; the item checks the rater
 
     def __post_init__(self) -> None:
         _require_id(self.item_id, "an item's id")
@@ -77,11 +76,11 @@ def question(
     seeds: Sequence[int | None] = (),
     is_gold: bool = False,
 ) -> Item:
-    """A question about some completions of one prompt, with ids made from its content. It fits any kind.
+    """A question of any kind about completions of one prompt, with ids derived from its content.
 
-    texts: one to score, to label or to edit; two to compare; two or more to rank. policies and seeds: one for
-    each text, or none at all. The same texts always give the same ids, so answers are found again after a
-    restart; other texts give other ids, so an old answer is never mistaken for one about a new text.
+    texts: one to score, label or edit; two to compare; two or more to rank. policies and seeds: one for each text, or
+    none at all. The same texts always give the same ids, so answers are found again after a restart. Different texts
+    give different ids, so an old answer is never taken for one about a new text.
     """
     if isinstance(texts, str) or not isinstance(texts, Iterable):
         raise RecordError("A question takes a list of texts; for a single one write [text].")
@@ -119,9 +118,9 @@ def compare_item(
 
 
 def repeat_of(item: Item, number: int = 2) -> Item:
-    """The same question once more, to see whether a rater answers it as before; its id is "<id>#2".
+    """The same question again, with the id "<id>#2", to see whether a rater gives the same answer.
 
-    The session shows it with the texts in the opposite order (of the third, "#3", in the first order again).
+    The session shows its texts in the opposite order ("#3" in the original order again, and so on).
     """
     if number < 2:
         raise RecordError(f"The first repeat of a question is its number 2; got {number}.")
@@ -129,12 +128,12 @@ def repeat_of(item: Item, number: int = 2) -> Item:
 
 
 def original_id(item_id: str) -> str:
-    """The id of the question that a repeat repeats; any other id is its own."""
+    """The id of the original question of a repeat; any other id is returned unchanged."""
     return _REPEAT.sub("", item_id)
 
 
 def repeat_number(item_id: str) -> int:
-    """How many times the question has been asked when this one is: 2 for "<id>#2", 1 for what is no repeat."""
+    """The number in a repeat's id: 2 for "<id>#2"; 1 if it is not a repeat."""
     match = _REPEAT.search(item_id)
     return int(match[1]) if match else 1
 
@@ -144,7 +143,7 @@ _REPEAT = re.compile(r"#([2-9]|[1-9][0-9]+)$")
 
 @dataclass(frozen=True)
 class Record:
-    """One event: an answer, a skip, or the taking back of one. Never changed once written."""
+    """One event: an answer, a skip or a retraction. It is never changed once written."""
 
     # who and when
     rater_id: str  # a pseudonym
@@ -157,17 +156,17 @@ class Record:
     # what was shown
     prompt: str
     candidates: tuple[Candidate, ...]  # in canonical order
-    display_order: tuple[str, ...]  # candidate ids as they stood on the screen, from the left
+    display_order: tuple[str, ...]  # candidate ids in their order on the screen, from the left
     # the answer
     status: str  # one of STATUSES
     value: Any = None  # see `feedback.kinds`; None unless submitted
     confidence: float | None = None  # 0 (a guess) to 1 (certain)
     note: str = ""  # anything the rater wants to add
     supersedes: str | None = None  # uid of the record that this one replaces or takes back
-    guideline_version: str = ""  # which guidelines the rater had in view
+    guideline_version: str = ""  # which guidelines the rater saw
     is_gold: bool = False  # the right answer was known
     # how
-    client_ms: int | None = None  # milliseconds in view, measured in the browser; None if nobody measured
+    client_ms: int | None = None  # milliseconds in view, measured in the browser; None if not measured
     input_method: str = ""  # "mouse", "keyboard", "rater", ...
     # identity
     uid: str = field(default_factory=lambda: str(uuid.uuid4()))  # unique over all records
@@ -225,12 +224,12 @@ class Record:
 
     @property
     def winner(self) -> str | None:
-        """Of a submitted comparison: the winner's id, "tie" or "both_bad"; of anything else None."""
+        """For a submitted comparison: the winner's id, "tie" or "both_bad"; otherwise None."""
         return self.value["winner"] if self.kind == "compare" and self.status == "submitted" else None
 
     @property
     def strength(self) -> int | None:
-        """Of a submitted comparison with a winner: how much better it is, 1 to 3; None if nobody said."""
+        """For a submitted comparison with a winner: how much better it is, 1 to 3; None if not given."""
         return self.value.get("strength") if self.winner is not None else None
 
     def candidate(self, candidate_id: str) -> Candidate:
@@ -256,7 +255,7 @@ class Record:
         """The record that `to_dict` gave. RecordError if a field is missing, unknown or makes no sense."""
         if not isinstance(content, Mapping):
             raise RecordError(f"A record must be a JSON object; got {shown(content)}.")
-        _check_version(content.get("schema_version", SCHEMA_VERSION))  # before fields that only a later form has
+        _check_version(content.get("schema_version", SCHEMA_VERSION))  # first: a newer version may have other fields
         unknown = sorted(map(str, set(content) - set(_RECORD_FIELDS)))
         if unknown:
             raise RecordError(f"A record has fields that we do not know: {', '.join(unknown[:9])}.")
@@ -268,7 +267,7 @@ class Record:
 
     @classmethod
     def from_json(cls, line: str) -> "Record":
-        """The record that `to_json` gave. RecordError if the line is no such record."""
+        """The record that `to_json` gave. RecordError if the line is not one."""
         return cls.from_dict(parse(line))
 
 
@@ -276,9 +275,9 @@ _RECORD_FIELDS = tuple(entry.name for entry in fields(Record))
 
 
 def effective(events: Iterable[Record]) -> list[Record]:
-    """What stands after all is said: events that no other event supersedes, without the retractions.
+    """The current records, in order: events that no other event supersedes, without retractions.
 
-    Skipped and discarded items are still there, with their status. The order is that of the events.
+    Skipped and discarded items are included, with their status.
     """
     events = list(events)
     superseded = {event.supersedes for event in events}
@@ -314,7 +313,7 @@ def _require_text(value: Any, name: str) -> None:
 
 
 def _as_json(value: Any, name: str) -> Any:
-    """The value as JSON would give it back: tuples become lists, a copy of its own."""
+    """A copy of the value as it would come back from JSON: tuples become lists."""
     if not value and isinstance(value, dict):
         return {}
     try:
@@ -327,5 +326,5 @@ def _as_json(value: Any, name: str) -> Any:
 
 
 def _id_of(*parts: str) -> str:
-    """An id that follows from the content."""
+    """An id derived from the content."""
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""A share of some trials, and how far it may be trusted."""
+"""A share of some trials, with its uncertainty."""
 
 import math
 from collections.abc import Iterable
@@ -8,9 +8,9 @@ from statistics import NormalDist
 
 @dataclass(frozen=True)
 class Share:
-    """So many of so many, with a confidence interval."""
+    """A number of hits in a number of trials, with a confidence interval."""
 
-    hits: float  # a half counts where a trial was half a hit
+    hits: float  # may include half hits
     trials: int
     confidence: float = 0.95  # coverage of the interval
 
@@ -41,9 +41,9 @@ class Share:
 
 
 def wilson_interval(successes: float, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Score interval for a proportion (Wilson 1927): sound for few trials and for shares near 0 or 1.
+    """Score interval for a proportion (Wilson 1927). It is reliable for few trials and for shares near 0 or 1.
 
-    Returns (0, 1) for no trials: nothing is known. Raises ValueError for impossible counts.
+    Returns (0, 1) for no trials, because nothing is known. Raises ValueError for impossible counts.
     """
     if trials < 0 or not 0 <= successes <= trials:
         raise ValueError(f"{successes} successes in {trials} trials is impossible.")

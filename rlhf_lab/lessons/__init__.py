@@ -1,1 +1,1 @@
-"""What one or two notebooks need and nobody else. The loops and formulas behind it are in the other rooms."""
+"""Code that only one or two notebooks need. The loops and formulas behind it are in the other subpackages."""

@@ -1,14 +1,13 @@
-"""Attributes of a text, read off the tokens that the language model writes it in.
+"""Attributes of a text, predicted from the tokens it consists of.
 
-A reward model sees a text through a language model's eyes, and the first thing those see is tokens: one of
-a few thousand features at each position. Here the tokens of a completion are counted, and a ridge regression,
-fitted beforehand on texts that nobody rated, reads a handful of named attributes off the counts: tone, length, how
-much is said of food, of the weather, and so on. Nothing about any person's taste enters here. Which of these
-attributes a person goes by, and how much, is what their ratings tell (`few_ratings.py`).
+We count the tokens of a completion, and a ridge regression predicts a handful of named attributes from the counts:
+tone, length, how much it says about food, about the weather, and so on. The regression is fitted beforehand, on texts
+that nobody rated, so it knows nothing about anybody's taste. A person's ratings then tell which of these attributes
+matter to them, and how much (`bayesian_preferences.py`).
 
-Why not the hidden states of the last layer, as a reward model trained on thousands of ratings would use? They
-know more, but a linear reading of them is a little wrong everywhere, and a policy that is trained against
-it finds out where: the reward then rises and the text does not get better. Counts are read almost exactly.
+Why not use the hidden states of the last layer, as a reward model trained on thousands of ratings does? They contain
+more, but a linear prediction from them is slightly wrong everywhere. A policy trained against it exploits these errors:
+the reward rises, but the text does not get better. From counts, the prediction is almost exact.
 """
 
 from __future__ import annotations
@@ -27,10 +26,10 @@ SHRINK = 10.0  # tokens; see text_features
 
 
 def text_features(rollout: Rollout, vocabulary: int) -> Tensor:
-    """What each completion is made of: (B, vocabulary + 2) float64, on the CPU, because not every device has float64.
+    """Features of each completion, (B, vocabulary + 2) float64, on the CPU, because not every device has float64.
 
-    How often each token occurs in its n tokens, divided by n + SHRINK (a plain share, SHRINK = 0, would take one
-    glad word for as much gladness as a page of them); the logarithm of n; and n / (n + SHRINK).
+    They are the count of each token divided by n + SHRINK, then log n, then n / (n + SHRINK). Without SHRINK, a text of
+    one glad word would be as glad as a page of glad words.
     """
     n = rollout.lengths.cpu().double()[:, None]  # (B, 1)
     counts = torch.zeros(len(rollout), vocabulary, dtype=torch.float64)
@@ -39,18 +38,18 @@ def text_features(rollout: Rollout, vocabulary: int) -> Tensor:
 
 
 class AttributeReader:
-    """Reads K named attributes of completions, with mean 0 and standard deviation 1 on the texts it was fitted to."""
+    """Predicts K named attributes of completions, scaled to mean 0 and standard deviation 1 on the fitted texts."""
 
     def __init__(self, vocabulary: int, scorers: Mapping[str, Scorer]):
         self.vocabulary, self.scorers = vocabulary, dict(scorers)
         self.names = tuple(self.scorers)
 
     def fit(self, rollout: Rollout, ridge: float = 1e-7) -> AttributeReader:
-        """Fit to B texts, their attributes measured by the scorers; the last fifth is held out. Returns itself.
+        """Fit to B texts and the attributes that the scorers measure on them. Returns itself.
 
-        ridge: strength of the penalty on squared weights, against the mean squared error.
-        Afterwards `r2` holds, by name, the share of an attribute's variance that is read right on the held-out texts.
-        Raises ValueError where there are fewer than 50 texts, or an attribute is the same in all of them.
+        ridge: strength of the penalty on squared weights, relative to the mean squared error.
+        Afterwards `r2` holds each attribute's R^2 on the last fifth of the texts, from a fit to the others.
+        Raises ValueError for fewer than 50 texts, or if an attribute is the same in all of them.
         """
         if len(rollout) < 50:
             raise ValueError(f"{len(rollout)} texts are too few to fit attributes to: pass at least 50.")
@@ -71,7 +70,7 @@ class AttributeReader:
         return self
 
     def measure(self, rollout: Rollout) -> Tensor:
-        """The attributes as the scorers measure them on the text itself, (B, K), in the scorers' own units."""
+        """The attributes that the scorers measure on the texts, (B, K), in the scorers' own units."""
         rows = [
             [scorer(prompt, text) for scorer in self.scorers.values()]
             for prompt, text in zip(rollout.prompts, rollout.texts, strict=True)
@@ -85,7 +84,7 @@ class AttributeReader:
 
 
 def repeated_share(rollout: Rollout, n: int = 5) -> Tensor:
-    """Share of a completion's runs of n tokens that occurred in it before, (B,); 0 where nothing is said twice."""
+    """Share of a completion's n-token sequences that already occurred earlier in it, (B,)."""
     shares = []
     for row, length in zip(rollout.completion_ids.tolist(), rollout.lengths.tolist(), strict=True):
         runs = [tuple(row[i : i + n]) for i in range(length - n + 1)]
@@ -94,25 +93,25 @@ def repeated_share(rollout: Rollout, n: int = 5) -> Tensor:
 
 
 def low_probability_tokens(rollout: Rollout, probability: float = 5e-4) -> Tensor:
-    """How many tokens of a completion its writer itself had found next to impossible, (B,).
+    """How many tokens of a completion had a lower probability than this when they were sampled, (B,).
 
-    A model that samples draws such a token now and then, and mostly it is where a sentence breaks.
+    Sampling draws such a token now and then, usually where a sentence goes wrong.
     """
     return ((rollout.log_probs < math.log(probability)) & rollout.completion_mask).sum(1)
 
 
 class AttributeReward:
-    """A reward function for the policy gradient: weights on attributes, mean 0 and variance 1 on reference samples.
+    """A reward function for the policy gradient: a weighted sum of attributes, minus penalties for bad writing.
 
-    The scale matters, because the KL penalty is set against it; the zero does not, because preferences know
-    none. Two things are taken for granted of every reader: nobody likes to read the same words twice, or a sentence
-    that breaks off. The starting model seldom does either, so few ratings would tell, and a policy that is paid for
-    glad words, or for many, finds out.
+    The sum has mean 0 and variance 1 on reference samples. The scale matters, because the KL penalty is weighed against
+    it; the zero does not, because preferences only know differences. We assume that every reader dislikes repetition
+    and broken sentences. The starting model seldom produces either, so a few ratings cannot show it. But a policy that
+    is rewarded for glad words, or for many words, would discover both.
     """
 
-    DISLIKE_OF_REPETITION = 10.0  # what a text loses that only repeats itself, in standard deviations
-    DISLIKE_OF_LOW_PROBABILITY = 2.0  # what a text loses for each slip, in standard deviations
-    ENOUGH = 2.0  # rewards level off there, in standard deviations: what is far beyond all rated texts is a guess
+    DISLIKE_OF_REPETITION = 10.0  # penalty if all of a text is repetition, in standard deviations
+    DISLIKE_OF_LOW_PROBABILITY = 2.0  # penalty for each improbable token, in standard deviations
+    ENOUGH = 2.0  # rewards saturate here, in standard deviations: far beyond all rated texts they are guesses
 
     def __init__(self, reader: AttributeReader, posterior: PreferencePosterior, reference: Rollout):
         weights, _ = posterior.weights()
@@ -139,7 +138,7 @@ class AttributeReward:
 
 def _ridge(x: Tensor, y: Tensor, strength: float) -> Tensor:
     """Weights (F, K) that minimise |y - x w|^2 / B + strength |w|^2. Features that are always 0 get weight 0."""
-    used = x.abs().amax(0) > 0  # most of a vocabulary never occurs in reviews: leaving it out is five times faster
+    used = x.abs().amax(0) > 0  # most tokens never occur in reviews: leaving them out is five times faster
     x_used = x[:, used]
     gram = x_used.T @ x_used / len(x) + strength * torch.eye(x_used.shape[1], dtype=x.dtype, device=x.device)
     weight = torch.zeros(x.shape[1], y.shape[1], dtype=x.dtype, device=x.device)

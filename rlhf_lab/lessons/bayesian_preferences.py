@@ -1,18 +1,17 @@
 """A reward from a dozen ratings: a Bayesian Bradley-Terry model over a few attributes of a text.
 
-Sixteen answers are at most sixteen bits. That is far too little to find a direction among the hundreds
-of features of a language model, and quite enough to find out which two or three of a dozen attributes
-(tone, length, what a text talks about) a person goes by. So this file brings two kinds of prior knowledge:
+Sixteen answers carry at most sixteen bits. That is far too little to find a direction among the hundreds of features of
+a language model. But it is enough to find out which two or three of a dozen attributes (tone, length, topics, ...)
+matter to a person. So this file adds two kinds of prior knowledge:
 
 - the reward is linear in a few *attributes*, each standardised to mean 0 and standard deviation 1;
-- a person goes by *few* of them at a time: a spike-and-slab prior. Each set of at most three attributes
-  is a hypothesis of its own, the others then have weights near zero.
+- only a *few* of them matter to a person: a spike-and-slab prior. Each set of at most three attributes is one
+  hypothesis, in which all other weights are near zero.
 
-Each hypothesis is a Bayesian logistic regression on differences of attributes, fitted by Laplace's method
-(MacKay 1992, "The evidence framework applied to classification networks"), and hypotheses are averaged
-by their evidence. The same posterior says which question to ask next: the one whose answer is expected
-to tell the most (Houlsby et al. 2011, "Bayesian active learning for classification and preference
-learning", eq. 2).
+Each hypothesis is a Bayesian logistic regression on differences of attributes, fitted by Laplace's method (MacKay 1992,
+"The evidence framework applied to classification networks"). Hypotheses are averaged by their evidence. The same
+posterior says which question to ask next: the one with the most informative answer, in expectation (Houlsby et al.
+2011, "Bayesian active learning for classification and preference learning", eq. 2).
 
 Everything here is numpy on small arrays, because it runs between two clicks of a rating panel.
 """
@@ -30,20 +29,20 @@ from rlhf_lab.feedback import Item, Record
 
 @dataclass(frozen=True)
 class SparsePrior:
-    """What is believed about a person's weights before the first answer."""
+    """Beliefs about a person's weights before the first answer."""
 
     slab: float = 3.0  # standard deviation of the weight of an attribute that matters, in logits per sd
     spike: float = 0.1  # standard deviation of the weight of one that does not
-    # P(exactly 1, 2, 3 attributes matter); its length is the largest number considered
+    # P(exactly 1, 2, 3 attributes matter). Its length is the largest number considered.
     sizes: tuple[float, ...] = (0.6, 0.3, 0.1)
-    # Weights that are believed of everybody, by attribute: (mean, standard deviation). Always in play.
+    # Attributes that matter to everybody, in every hypothesis, and their weights: (mean, standard deviation).
     shared: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 class PreferencePosterior:
     """Beliefs about the weights w (K,) of a reward r(x) = w . attributes(x), given comparisons.
 
-    A mixture over hypotheses of Gaussians: `log_weight` (H,), `mean` (H, K), `covariance` (H, K, K).
+    A mixture of Gaussians, one for each hypothesis: `log_weight` (H,), `mean` (H, K), `covariance` (H, K, K).
     """
 
     def __init__(self, names: Sequence[str], prior: SparsePrior | None = None):
@@ -51,7 +50,7 @@ class PreferencePosterior:
         self.prior = prior or SparsePrior()
         unknown = set(self.prior.shared) - set(self.names)
         if unknown:
-            raise ValueError(f"The prior speaks of {sorted(unknown)}, which are not among the attributes {self.names}.")
+            raise ValueError(f"The prior names {sorted(unknown)}, which are not among the attributes {self.names}.")
         free = [k for k, name in enumerate(self.names) if name not in self.prior.shared]
         sizes = self.prior.sizes[: len(free)]
         self.hypotheses = [set(s) for size in range(1, len(sizes) + 1) for s in combinations(free, size)]
@@ -77,8 +76,7 @@ class PreferencePosterior:
         """Fit to all comparisons at once; returns itself.
 
         differences: (N, K), attributes of the first completion minus those of the second.
-        outcomes: (N,), 1 where the first was preferred, 0 where the second was, 0.5 for a tie (which says
-        that the two are about equal: half an observation each way).
+        outcomes: (N,), 1 if the first was preferred, 0 if the second was, 0.5 for a tie (counted as half a win each).
 
         Raises ValueError for shapes that do not fit and for values that are not finite.
         """
@@ -93,10 +91,10 @@ class PreferencePosterior:
         w = np.tile(self.prior_mean, (len(self.hypotheses), 1))  # (H, K)
 
         def curvature(p: np.ndarray) -> np.ndarray:
-            """Minus the Hessian of the log posterior, (H, K, K), where the outcomes have probabilities p (H, N)."""
+            """Minus the Hessian of the log posterior, (H, K, K), for outcome probabilities p (H, N)."""
             return np.einsum("hn,nk,nl->hkl", p * (1 - p), x, x) + precision[:, :, None] * np.eye(len(self.names))
 
-        for _ in range(100):  # Newton's method; the objective is concave, so a few steps do
+        for _ in range(100):  # Newton's method; the objective is concave, so a few steps are enough
             p = _sigmoid(w @ x.T)  # (H, N)
             gradient = (y - p) @ x - precision * (w - self.prior_mean)
             step = np.linalg.solve(curvature(p), gradient[..., None])[..., 0]
@@ -143,11 +141,11 @@ class PreferencePosterior:
 
 
 class BALDQueue:
-    """Asks the pair that would tell the most, given the answers so far. A queue for a `RatingSession`.
+    """Asks the most informative pair, given the answers so far. A queue for a `RatingSession`.
 
     items: N comparison items with two candidates each. attributes: candidate id -> (K,) standardised attributes.
-    It never shows a prompt twice while there are others. The choice is a function of the answers and the
-    seed alone, so a restarted notebook goes on with the same question.
+    No prompt is shown twice while there are others left. The choice depends only on the answers and the seed, so a
+    restarted notebook continues with the same question.
     """
 
     def __init__(
@@ -170,7 +168,7 @@ class BALDQueue:
         return self.length
 
     def next_item(self, records: Sequence[Record]) -> Item | None:
-        """The next pair to ask, or None when enough were asked. Uses numpy only: runs in a widget's callback."""
+        """The next pair to ask, or None when enough were asked. Uses only numpy, because widget callbacks run it."""
         if sum(record.status == "submitted" for record in records) >= self.length:
             return None  # a skipped question is replaced by another
         seen = {record.item_id for record in records}
@@ -188,9 +186,9 @@ class BALDQueue:
 def fit_to_ratings(
     posterior: PreferencePosterior, records: Sequence[Record], attributes: Mapping[str, np.ndarray]
 ) -> PreferencePosterior:
-    """Update the posterior from comparison records; candidates without known attributes are passed over.
+    """Update the posterior from comparison records. Candidates without known attributes are left out.
 
-    A tie counts as half a win for each; "both bad" and skipped items say nothing about the order.
+    A tie counts as half a win for each. "Both bad" and skipped items are left out: they say nothing about the order.
     """
     differences, outcomes = [], []
     for record in records:
@@ -211,6 +209,6 @@ def _log_sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 def _bits(p: np.ndarray) -> np.ndarray:
-    """Entropy of a coin in bits."""
+    """Entropy of a coin with P(heads) = p, in bits."""
     p = np.clip(p, 1e-12, 1 - 1e-12)
     return -(p * np.log2(p) + (1 - p) * np.log2(1 - p))

@@ -1,10 +1,10 @@
-"""Which kind of feedback makes the best reward model, if a rater's time is what it costs?
+"""Which kind of feedback gives the best reward model for the same amount of a rater's time?
 
-A *pool* has several completions of each of many prompts. In a *sitting* a simulated rater answers questions of one kind
-about texts of the pool until the time is up, at a stated `Pace`. What was answered trains a reward model, and every
-reward model is measured alike: on pairs of texts whose chance to be preferred is known, `KnownPairs`.
+A *pool* has several completions for each of many prompts. In a *sitting*, a simulated rater answers questions of one
+kind about texts of the pool, at a given `Pace`, until the time is up. The answers train a reward model. All reward
+models are measured in the same way, on `KnownPairs`: pairs of texts with a known probability of being preferred.
 
-Nobody's seconds were measured for this. They are assumptions, written down in `Pace`, and everybody may put in others.
+The seconds are assumptions, not measurements. They are written down in `Pace`; try others.
 """
 
 import math
@@ -30,25 +30,25 @@ from rlhf_lab.world import SimulatedRater, Taste
 
 READ_AT_ONCE = {"compare": 2, "score": 1, "rank": 4, "label": 1, "edit": 1}  # completions in a question
 CONTENDERS = tuple(READ_AT_ONCE)  # the kinds of feedback, comparisons first: the others are measured against them
-LIKED = "liked"  # the one label of these sittings: a thumb up
+LIKED = "liked"  # the only label used here: a thumbs-up
 Pool = Sequence[tuple[str, Sequence[str]]]  # (prompt, its completions)
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How long an answer takes, in seconds: reading all there is, deciding, and for an edit writing."""
+    """How long an answer takes, in seconds: reading everything, deciding and, for an edit, writing."""
 
     words_read_a_minute: float = 240.0  # 238 for English non-fiction, read in silence (Brysbaert 2019)
-    words_written_a_minute: float = 20.0  # 19 where a text is composed at a keyboard (Karat et al. 1999)
-    # Seconds to decide when all is read. No source has these: two seconds for the easiest, more for what takes more.
+    words_written_a_minute: float = 20.0  # 19 for composing at a keyboard (Karat et al. 1999)
+    # Seconds to decide after reading. These have no source: two seconds for the easiest, more for harder decisions.
     compare: float = 2.0  # this one or that one
     score: float = 3.0  # where on a scale of seven
     rank: float = 6.0  # the order of four
-    label: float = 2.0  # a thumb up, or none
-    edit: float = 3.0  # what to change, before the writing begins
+    label: float = 2.0  # a thumbs-up or none
+    edit: float = 3.0  # what to change, before writing
 
     def seconds(self, kind: str, prompt: str, texts: Sequence[str], edited: str | None = None) -> float:
-        """Of one answer. edited: what an edit made of the text; only words that were not there are written."""
+        """Seconds for one answer. edited: the text after an edit; only its new words need time to write."""
         words = len(prompt.split()) + sum(len(text.split()) for text in texts)
         total = 60 * words / self.words_read_a_minute + getattr(self, kind)
         if edited is not None:
@@ -57,7 +57,7 @@ class Pace:
 
 
 def new_words(before: str, after: str) -> int:
-    """How many words of `after` are not taken over, in order, from `before`."""
+    """How many words of `after` were not kept, in order, from `before`."""
     old, new = before.split(), after.split()
     kept = sum(block.size for block in SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks())
     return len(new) - kept
@@ -65,16 +65,16 @@ def new_words(before: str, after: str) -> int:
 
 @dataclass(frozen=True)
 class Sitting:
-    """What a rater said in the time there was."""
+    """What a rater answered within the time limit."""
 
     kind: str
     examples: list[Any] = field(repr=False)  # what a reward model of this kind learns from
-    answers: int  # that were given, those included that teach nothing ("both bad", an edit that changed nothing)
-    seconds: float  # that they took
+    answers: int  # how many, including those that teach nothing ("both bad", an edit without a change)
+    seconds: float  # how long they took
 
     @property
     def objective(self) -> Objective:
-        """What a reward model learns these examples with. ValueError where they have nothing to teach."""
+        """The training objective for these examples. ValueError if there is nothing to learn from them."""
         if self.kind == "score":
             return Scores.for_examples(self.examples)
         if self.kind == "label":
@@ -85,14 +85,14 @@ class Sitting:
 
     @property
     def outputs(self) -> int | list[str]:
-        """The one output that a reward model for these examples has."""
+        """The `outputs` of a reward model for these examples: a single one."""
         return {"score": ["overall"], "label": [LIKED]}.get(self.kind, 1)
 
 
 def write_pool(
     model: nn.Module, tokenizer, prompts: Sequence[str], completions: int = 4, longest: int = 64, seed: int = 0
 ) -> list[tuple[str, list[str]]]:
-    """So many *different* completions of each prompt; prompts for which the model wrote the same twice are left out."""
+    """Sample this many completions of each prompt. Prompts with two equal completions are left out."""
     asked = [prompt for prompt in prompts for _ in range(completions)]
     generator = torch.Generator().manual_seed(seed)
     rollout = sample(model, tokenizer, asked, max_new_tokens=longest, generator=generator)
@@ -105,15 +105,15 @@ def sitting(
 ) -> Sitting:
     """A simulated rater answers questions of one kind until the time is up.
 
-    The prompts come in random order. Each is asked about once; only when all have had their turn come the completions
-    that are left. The answer for which there is not enough time is not given.
-    seconds: infinitely many let the rater go through the whole pool.
-    failings: of the `SimulatedRater`, its temperature for example.
-    ValueError for an unknown kind, and where the pool is used up before the time is: then it should be larger.
+    Prompts come in random order. Each is asked about once before any is asked about again with its other completions.
+    An answer that would exceed the time limit is not given.
+    seconds: the time limit; with infinity, the rater goes through the whole pool.
+    failings: settings of the `SimulatedRater`, such as its temperature.
+    ValueError for an unknown kind, and if the pool runs out before the time does: then it should be larger.
     """
     if kind not in CONTENDERS:
         raise ValueError(f"The kinds of feedback are {', '.join(CONTENDERS)}; got {kind!r}.")
-    scale = {"scale": (0, 1)} if kind == "label" else {}  # a thumb is a score with two steps
+    scale = {"scale": (0, 1)} if kind == "label" else {}  # a thumbs-up is a score with two levels
     rater = SimulatedRater(taste, seed=seed, **scale, **failings)
     examples, answers, used = [], 0, 0.0
     for prompt, texts in _questions(kind, pool, seed):
@@ -126,13 +126,13 @@ def sitting(
     if math.isinf(seconds):
         return Sitting(kind, examples, answers, used)
     raise ValueError(
-        f"The pool of {len(pool)} prompts has no more questions to {kind!r} after {used:.0f} of {seconds:.0f} seconds."
+        f"The pool of {len(pool)} prompts has no more {kind!r} questions after {used:.0f} of {seconds:.0f} seconds."
         " Write completions of more prompts."
     )
 
 
 def _questions(kind: str, pool: Pool, seed: int):
-    """(prompt, texts) in random order, in rounds: first texts of all prompts, then the next ones."""
+    """(prompt, texts) in random order, in rounds: the first texts of all prompts, then the next ones."""
     order, size = random.Random(seed).sample(list(pool), len(pool)), READ_AT_ONCE[kind]
     for start in range(0, max(len(texts) for _, texts in order), size):
         for prompt, texts in order:
@@ -147,7 +147,7 @@ def _ask(kind: str, rater: SimulatedRater, prompt: str, texts: Sequence[str]) ->
 
 
 def _examples(kind: str, prompt: str, texts: Sequence[str], said: Any) -> list[Any]:
-    """What an answer teaches: one example, or none."""
+    """The training examples from one answer: one or none."""
     if kind == "rank":
         return [Ranking(prompt, tuple(tuple(texts[place] for place in tier) for tier in said))]
     if kind == "score":
@@ -161,9 +161,9 @@ def _examples(kind: str, prompt: str, texts: Sequence[str], said: Any) -> list[A
 
 
 class ReadOnce(RewardModel):
-    """A reward model whose trunk is never trained, so that it reads every text once only, and remembers.
+    """A reward model with a frozen trunk, which caches the features of every text it has read.
 
-    Many heads on one trunk, for learning curves and the like, then cost little more than one.
+    So many heads on one trunk, as in a learning curve, cost little more than one head.
     """
 
     def __init__(self, trunk: nn.Module, generator: torch.Generator | None = None, outputs: int | Sequence[str] = 1):
@@ -172,7 +172,7 @@ class ReadOnce(RewardModel):
         self.readings: dict[tuple[int, ...], Tensor] = {}
 
     def with_new_head(self, outputs: int | Sequence[str] = 1, generator: torch.Generator | None = None) -> "ReadOnce":
-        """Another head on the same trunk, with the same memory."""
+        """A new head on the same trunk, sharing the cache."""
         other = ReadOnce(self.trunk, generator, outputs).to(self.head.weight.device)
         other.readings = self.readings
         return other
@@ -197,10 +197,10 @@ class ReadOnce(RewardModel):
 
 
 class KnownPairs:
-    """All pairs of completions of the same prompt in a pool, with the chance that a rater prefers the first, (N,)."""
+    """All N pairs of completions of a prompt in a pool, with the probabilities (N,) that a rater prefers the first."""
 
     def __init__(self, pool: Pool, rater: SimulatedRater):
-        """ValueError where the rater has no noise, and so no chances."""
+        """ValueError if the rater has no noise, because then there are no probabilities."""
         self.prompts = [prompt for prompt, texts in pool for _ in texts]
         self.texts = [text for _, texts in pool for text in texts]
         pairs, start = [], 0
@@ -218,16 +218,16 @@ class KnownPairs:
 
     @property
     def ceiling(self) -> float:
-        """How often the best of all models agrees with an answer."""
+        """How often the best possible model agrees with the rater."""
         return accuracy_ceiling(self.chances)
 
     def scores(self, reward_model: RewardModel, tokenizer) -> Tensor:
-        """The reward of every text; of a model with several outputs their mean."""
+        """The reward of every text, averaged over the model's outputs if it has several."""
         scores = reward_model.score_texts(tokenizer, self.prompts, self.texts).cpu()
         return scores if scores.ndim == 1 else scores.mean(1)
 
     def accuracy(self, scores: Tensor) -> float:
-        """How often rewards (T,) of the texts agree with an answer, see `evaluation.expected_accuracy`."""
+        """How often the texts' rewards (T,) agree with the rater, see `evaluation.expected_accuracy`."""
         return expected_accuracy(scores[self.first] - scores[self.second], self.chances)
 
     def measure(self, reward_model: RewardModel, tokenizer) -> float:

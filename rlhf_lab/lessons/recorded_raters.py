@@ -1,6 +1,6 @@
-"""The three simulated people whose answers ship in data/feedback/: notebook 03 holds its findings against them."""
+"""The three simulated people whose answers ship in data/feedback/. Notebook 03 compares its findings with them."""
 
-# Rater id -> (taste, failings). Said in data/README.md, and not to the learner before notebook 02 asks for them.
+# Rater id -> (taste, failings). Also in data/README.md, but not told to the learner before notebook 02 asks for them.
 RATERS = {
     "ada": ("cheerful", {"temperature": 0.25}),
     "ben": ("vivid", {"temperature": 0.4, "position_bias": 0.5, "tie_threshold": 0.2, "offset": -1.0}),

@@ -2,10 +2,9 @@
 
 There are two rewards, and the difference between them is half of what those notebooks are about.
 
-    the proxy   a reward model that learned from two thousand comparisons by such a reader, mistakes included. It is
-                what the algorithms are given. `data/reward/`, or the one that a learner made in notebook 03.
-    the gold    the reader's own taste, a formula. In real life nobody has it; here it says what was gained in truth.
-
+    the proxy   a reward model trained on two thousand comparisons by such a reader, mistakes included. The algorithms
+                maximise this one. It is in `data/reward/`, or the one that the learner made in notebook 03.
+    the gold    the reader's own taste, a formula. In real life nobody has it; here it shows the true improvement.
 """
 
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ from rlhf_lab.paths import data_dir, home_dir
 from rlhf_lab.world import TASTES, Taste, load_prompts, passes_floor
 
 TASTE = "cheerful"
-LONGEST = 64  # tokens; a review is cut there (4 in 100 of the starting model's are)
+LONGEST = 64  # tokens; longer reviews are cut off (4 in 100 of the starting model's)
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Task:
     taste: Taste
     prompts: tuple[str, ...]  # to train on
     held_out_prompts: tuple[str, ...]  # to measure on
-    origin: str  # where the reward model is from, in words
+    origin: str  # where the reward model comes from, in words
 
     def new_policy(self) -> nn.Module:
         """A copy of the starting model, to be trained."""
@@ -48,7 +47,7 @@ class Task:
         return sample(policy, self.tokenizer, prompts, max_new_tokens=LONGEST, generator=generator)
 
     def reward(self, rollout: Rollout) -> Tensor:
-        """The proxy (B,): 0 and 1 are mean and standard deviation of what the starting model writes."""
+        """The proxy (B,), scaled to mean 0 and standard deviation 1 on the starting model's texts."""
         return self.reward_model.score_rollout(rollout)
 
     def gold(self, rollout: Rollout) -> Tensor:
@@ -57,16 +56,16 @@ class Task:
         return torch.tensor(values, device=rollout.log_probs.device)
 
     def feed(self, policy: nn.Module, prompts: int = 2, seed: int = 3) -> dict:
-        """For a live chart, as `evaluate` of the training loop: what the policy writes now to a few held-out prompts.
+        """What the policy now writes for a few held-out prompts. Pass it to the training loop as `evaluate`.
 
-        The prompts and the chance are the same each time, so what differs is the policy.
+        The prompts and the seed stay the same, so only the policy makes the difference.
         """
         rollout = self.write(policy, self.held_out_prompts[:prompts], torch.Generator().manual_seed(seed))
         gold = [f"{value:+.1f}" for value in self.gold(rollout).tolist()]
         return {"feed": {"prompt": rollout.prompts, "completion": rollout.texts, "gold reward": gold}}
 
     def measure(self, policy: nn.Module, samples: int = 256, seed: int = 1) -> "Measured":
-        """What a policy writes on held-out prompts, in the same order and by the same chance for every policy."""
+        """Sample on held-out prompts and measure, with the same prompts, order and seed for every policy."""
         prompts = [self.held_out_prompts[i % len(self.held_out_prompts)] for i in range(samples)]
         rollout = self.write(policy, prompts, torch.Generator().manual_seed(seed))
         with torch.no_grad():
@@ -76,15 +75,15 @@ class Task:
 
 @dataclass(frozen=True)
 class Measured:
-    """B completions on held-out prompts, and what they are worth."""
+    """B completions on held-out prompts, with their rewards and KL."""
 
     rollout: Rollout
     reward: Tensor  # (B,) the proxy
-    gold: Tensor  # (B,) the truth
-    kl: Tensor  # (B,) k1 of each completion; the mean is the estimate, in nats
+    gold: Tensor  # (B,) the true reward
+    kl: Tensor  # (B,) k1 of each completion; the mean estimates the KL, in nats
 
     def summary(self) -> dict[str, float]:
-        """Means, and what the texts are like."""
+        """Mean rewards and KL, and what the texts are like."""
         pairs = zip(self.rollout.prompts, self.rollout.texts, strict=True)
         return {
             "reward": float(self.reward.mean()),
@@ -96,7 +95,7 @@ class Measured:
 
 
 def load_task(own: bool = True) -> Task:
-    """The shared task. own: take the reward model that notebook 03 left in the learner's folder, if there is one."""
+    """The shared task. own: use the reward model that the learner made in notebook 03, if there is one."""
     model, tokenizer = load_language_model("tiny")
     folder, origin = data_dir() / "reward", "the reward model that ships with the course"
     if own and own_reward_folder().is_dir():
@@ -106,5 +105,5 @@ def load_task(own: bool = True) -> Task:
 
 
 def own_reward_folder() -> Path:
-    """Where notebook 03 leaves a learner's reward model for this task."""
+    """Where notebook 03 saves the learner's reward model for this task."""
     return home_dir() / f"reward-{TASTE}"

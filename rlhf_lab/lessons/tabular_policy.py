@@ -1,10 +1,10 @@
 """A language model so small that nothing about it needs to be estimated.
 
-V tokens, completions of exactly T of them: all V^T completions can be written down. The policy is a table, one row of V
-logits for every beginning that a completion can have, so it is autoregressive like any language model, and every
-distribution over the completions can be told by it. Expectations are sums here, not averages over samples: the expected
-reward, the KL of completions, their gradients (by autograd), and the policy that is best of all. Whatever an algorithm
-estimates from samples can be held against the truth.
+There are V tokens, and a completion has exactly T of them, so all V^T completions can be listed. The policy is a table
+with one row of V logits for each prefix of a completion. So it is autoregressive like any language model, and it can
+represent every distribution over completions. Expectations are exact sums, not averages over samples: the expected
+reward, the KL of completions, their gradients (by autograd), and the optimal policy. So whatever an algorithm estimates
+from samples can be compared with the exact value.
 """
 
 import itertools
@@ -22,7 +22,7 @@ from rlhf_lab.training.algorithms import Algorithm, Experience
 
 @dataclass(frozen=True)
 class TabularModel:
-    """All N = V^T completions of T tokens out of V. A table (R, V) holds a policy's logits, a row a beginning."""
+    """All N = V^T completions of T tokens out of V. A policy is a table (R, V) of logits, one row for each prefix."""
 
     vocabulary: int = 5  # V
     length: int = 3  # T
@@ -34,20 +34,18 @@ class TabularModel:
                 f" {self.vocabulary} and a length of {self.length}."
             )
         if self.vocabulary**self.length > 100_000:
-            raise ValueError(
-                f"{self.vocabulary}^{self.length} completions are too many to go through. Take fewer tokens."
-            )
+            raise ValueError(f"{self.vocabulary}^{self.length} completions are too many to list. Take fewer tokens.")
 
     @cached_property
     def completions(self) -> Tensor:
-        """(N, T) ids, in the order of numbers written with V digits."""
+        """Token ids (N, T), in the order of numbers in base V."""
         return torch.tensor(list(itertools.product(range(self.vocabulary), repeat=self.length)))
 
     @cached_property
     def rows(self) -> Tensor:
-        """(N, T): which row of a table holds the logits of each token of each completion."""
+        """Index (N, T) of the table row with the logits for each token of each completion."""
         first, columns = 0, []
-        number = torch.zeros(self.vocabulary**self.length, dtype=torch.long)  # the beginning, read as a number
+        number = torch.zeros(self.vocabulary**self.length, dtype=torch.long)  # the prefix, read as a number
         for t, tokens in enumerate(self.completions.T):
             columns.append(first + number)
             first, number = first + self.vocabulary**t, self.vocabulary * number + tokens
@@ -55,7 +53,7 @@ class TabularModel:
 
     @property
     def beginnings(self) -> int:
-        """R = 1 + V + ... + V^(T - 1)."""
+        """The number of prefixes, R = 1 + V + ... + V^(T - 1)."""
         return sum(self.vocabulary**t for t in range(self.length))
 
     def random_table(self, generator: torch.Generator, scale: float = 1.0) -> Tensor:
@@ -63,7 +61,7 @@ class TabularModel:
         return scale * torch.randn(self.beginnings, self.vocabulary, generator=generator, dtype=torch.float64)
 
     def log_probs(self, table: Tensor) -> Tensor:
-        """(N, T): of each token of each completion, given what comes before it."""
+        """Log-probabilities (N, T) of each token of each completion, given its prefix."""
         return table.log_softmax(-1)[self.rows].gather(2, self.completions[..., None]).squeeze(2)
 
     def table_of(self, log_probs: Tensor) -> Tensor:
@@ -74,12 +72,12 @@ class TabularModel:
                 f" got the shape {tuple(log_probs.shape)}."
             )
         blocks = []
-        for t in range(self.length):  # P(beginning and next token), added up over all that may follow
+        for t in range(self.length):  # P(prefix and next token), summed over all continuations
             blocks.append(log_probs.reshape(self.vocabulary**t, self.vocabulary, -1).logsumexp(2))
         return torch.cat(blocks).log_softmax(-1)
 
     def expected_reward(self, table: Tensor, reward: Tensor) -> Tensor:
-        """E[R] of the policy, a scalar, for a reward (N,) of each completion."""
+        """E[R] of the policy, a scalar. reward: (N,), of each completion."""
         return (self.log_probs(table).sum(1).exp() * reward).sum()
 
     def kl(self, table: Tensor, reference: Tensor) -> Tensor:
@@ -96,7 +94,7 @@ class TabularModel:
         return closed_form_policy(self.log_probs(reference).sum(1), reward, beta)
 
     def draw(self, table: Tensor, count: int, generator: torch.Generator) -> Tensor:
-        """Numbers (count,) of completions, drawn from the policy."""
+        """Indices (count,) of completions, drawn from the policy."""
         return torch.multinomial(self.log_probs(table).sum(1).exp(), count, replacement=True, generator=generator)
 
     def sampled_gradient(
@@ -109,10 +107,10 @@ class TabularModel:
         drawn: Tensor,
         group_size: int = 4,
     ) -> Tensor:
-        """The gradient (R, V) of J as an algorithm of `training.algorithms` estimates it in its first update.
+        """The gradient (R, V) of J, as an algorithm of `training.algorithms` estimates it in its first update.
 
-        drawn: numbers (B,) of completions that the policy wrote, for example by `draw`; all count as answers to one
-        prompt, in groups of group_size. Where the algorithm wants a value head, it is one that expects nothing.
+        drawn: indices (B,) of completions sampled from the policy, for example by `draw`. All are answers to the same
+        prompt, in groups of group_size. If the algorithm needs a value head, all its values are zero.
         """
         with torch.no_grad():
             old, log_reference = self.log_probs(table)[drawn], self.log_probs(reference)[drawn]
@@ -132,16 +130,16 @@ class TabularModel:
 
 
 def gradient(function: Callable[[Tensor], Tensor], table: Tensor) -> Tensor:
-    """Gradient (R, V), by autograd, of a function of the table that returns a scalar."""
+    """Gradient (R, V) of a scalar function of the table, by autograd."""
     table = table.detach().clone().requires_grad_(True)
     function(table).backward()
     return table.grad
 
 
 def climb(function: Callable[[Tensor], Tensor], table: Tensor, steps: int = 600, learning_rate: float = 0.1) -> Tensor:
-    """The table (R, V) after so many steps up the exact gradient of `function`, by Adam, ever shorter ones.
+    """The table (R, V) after gradient ascent on `function`, by Adam with a decaying learning rate.
 
-    Adam's memory of squared gradients is short (0.95): those of rare beginnings shrink quickly on the way.
+    Adam's beta_2 is only 0.95, because the gradients of rare prefixes shrink quickly.
     """
     table = table.detach().clone().requires_grad_(True)
     optimizer = torch.optim.Adam([table], lr=learning_rate, betas=(0.9, 0.95), eps=1e-12)

@@ -1,8 +1,7 @@
-"""The whole loop in small: from a dozen comparisons to a changed model, in about a minute on two cores.
+"""A small version of the whole loop: from a dozen comparisons to a changed model, in about a minute on two cores.
 
-The first notebook walks through these steps one cell at a time, and the benchmark that plays simulated people
-with different tastes runs the very same functions. Each step is a few lines around the parts that the later
-notebooks open up.
+The first notebook goes through these steps cell by cell, and the benchmark with simulated people of different tastes
+runs the same functions. Each step is a few lines around parts that later notebooks explain.
 """
 
 from __future__ import annotations
@@ -22,15 +21,15 @@ from rlhf_lab.training.algorithms import Algorithm, ClippedRatio, GeneralisedAdv
 from rlhf_lab.training.policy_gradient import PolicyGradientConfig, PolicyResult, train_policy
 from rlhf_lab.world import SCORERS, load_corpus, load_prompts, passes_floor
 
-LONGEST_REVIEW = 96  # tokens; a review is cut there
-# What the reward model may find a person to care about. Each is a reading of the text, not a judgement of it.
+LONGEST_REVIEW = 96  # tokens; longer reviews are cut off
+# What a person may care about. Each attribute describes the text; it does not judge it.
 ATTRIBUTES = ("tone", "politeness", "specificity", "length", "food", "weather", "people", "animals")
 # How the policy is trained: under a minute on two idle cores.
 TRAINING = PolicyGradientConfig(
     steps=48, batch_size=64, max_new_tokens=LONGEST_REVIEW, learning_rate=6e-4, kl_coefficient=0.2, samples_shown=1
 )
-# lam = 1: the reward comes at the end, and the first tokens, which decide what a review is about, need their share.
-# A second pass over the same samples would take longer than it brings.
+# lam = 1: the reward comes at the end, but the first tokens decide what a review is about and must get credit for it.
+# A second pass over the same samples would cost more time than it is worth.
 ALGORITHM = Algorithm(GeneralisedAdvantage(lam=1.0), ClippedRatio(), epochs=1, minibatches=2)
 
 
@@ -41,13 +40,13 @@ class WholeLoop:
     questions: int = 16  # comparisons asked for
     fit_texts: int = 4000  # unrated texts that the attributes are fitted to
     pool_prompts: int = 96  # prompts that questions may be about
-    pool_samples: int = 4  # completions of each that the starting model writes
-    prior: SparsePrior = field(default_factory=SparsePrior)  # what is believed of a person before the first answer
-    seed: int = 0  # of everything random in it
+    pool_samples: int = 4  # completions of each prompt by the starting model
+    prior: SparsePrior = field(default_factory=SparsePrior)  # beliefs about a person before the first answer
+    seed: int = 0  # for everything random here
 
 
 def fit_reader(tokenizer, settings: WholeLoop = WholeLoop()) -> AttributeReader:
-    """Fit the attribute reader to reviews of the corpus, which nobody rated."""
+    """Fit the attribute reader to unrated reviews of the corpus."""
     documents = load_corpus("train", "review")[: settings.fit_texts]
     texts = Rollout.from_texts(tokenizer, [d.prompt for d in documents], [d.completion for d in documents])
     return AttributeReader(len(tokenizer), {name: SCORERS[name] for name in ATTRIBUTES}).fit(texts)
@@ -55,7 +54,7 @@ def fit_reader(tokenizer, settings: WholeLoop = WholeLoop()) -> AttributeReader:
 
 @dataclass(frozen=True)
 class Questions:
-    """Pairs that the starting model wrote, and a queue that chooses among them."""
+    """Pairs of texts by the starting model, for a queue to choose from."""
 
     rollout: Rollout  # all completions of the pool
     items: tuple[Item, ...]  # all pairs that may be asked
@@ -66,7 +65,7 @@ class Questions:
 def write_questions(
     model: nn.Module, tokenizer, reader: AttributeReader, settings: WholeLoop = WholeLoop()
 ) -> Questions:
-    """Let the model write several reviews of each of a few places, and pair the sound ones of the same place."""
+    """Let the model write several reviews of each of a few places, and pair decent ones of the same place."""
     generator = torch.Generator().manual_seed(settings.seed)
     prompts = load_prompts("train", "review")[: settings.pool_prompts]
     n = settings.pool_samples
@@ -78,7 +77,7 @@ def write_questions(
         generator=generator,
     )
     values = reader(rollout).cpu().double().numpy()  # (B, K): the queue runs where torch must not
-    # An answer about a broken sentence would tell about the sentence, not about the taste.
+    # An answer about a malformed text would be about its mistakes, not about taste.
     fit = [passes_floor(prompt, text) for prompt, text in zip(rollout.prompts, rollout.texts, strict=True)]
     items, attributes = {}, {}
     for start in range(0, len(rollout), n):
@@ -98,7 +97,7 @@ def write_questions(
 def fit_reward(
     records: Sequence[Record], reader: AttributeReader, questions: Questions, settings: WholeLoop = WholeLoop()
 ) -> tuple[PreferencePosterior, AttributeReward]:
-    """What the ratings say about the person, and the reward function that follows from it."""
+    """The posterior over the person's weights, and the reward function that follows from it."""
     posterior = fit_to_ratings(PreferencePosterior(reader.names, settings.prior), records, questions.attributes)
     return posterior, AttributeReward(reader, posterior, questions.rollout)
 
@@ -111,7 +110,7 @@ def improve(
     training: PolicyGradientConfig | None = None,
     callback: Callable[[dict], None] | None = None,
 ) -> tuple[nn.Module, PolicyResult]:
-    """Train a copy of the model with PPO against the reward: (policy, result). The model itself stays as it was."""
+    """Train a copy of the model with PPO against the reward: (policy, result). The model itself is not changed."""
     policy = trainable_copy(model)
     result = train_policy(
         policy,

@@ -11,7 +11,7 @@ from rlhf_lab.objectives.masked import at_least_float32, masked_variance
 
 
 def penalise_missing_eos(scores: Tensor, ended: Tensor, penalty: float) -> Tensor:
-    """Scores (B,) less a fixed penalty where the completion was cut short instead of ending (ended (B,) false)."""
+    """Scores (B,), minus a fixed penalty for completions that were cut off instead of ending (ended (B,) is false)."""
     scores = at_least_float32(scores)
     return torch.where(ended.bool(), scores, scores - penalty)
 
@@ -19,8 +19,8 @@ def penalise_missing_eos(scores: Tensor, ended: Tensor, penalty: float) -> Tenso
 def token_rewards(scores: Tensor, kl: Tensor, mask: Tensor, kl_coefficient: float) -> Tensor:
     """Rewards (B, T): -kl_coefficient * kl on every real token, plus the score (B,) on the last real one.
 
-    kl (B, T) is `kl_k1` of sampled tokens (Ziegler et al. 2019, eq. 2): the score is for the whole text, the
-    price of drifting is paid token by token.
+    kl (B, T) is `kl_k1` of sampled tokens (Ziegler et al. 2019, eq. 2). The score rates the whole text; the KL penalty
+    is paid token by token.
     """
     mask = mask.bool()
     lengths = mask.sum(1)
@@ -34,9 +34,9 @@ def token_rewards(scores: Tensor, kl: Tensor, mask: Tensor, kl_coefficient: floa
 def gae(rewards: Tensor, values: Tensor, mask: Tensor, gamma: float = 1.0, lam: float = 0.95) -> Tensor:
     """Generalised advantage estimates (B, T) (Schulman et al. 2015, eq. 16); zero on padding.
 
-    delta_t = r_t + gamma V_{t+1} - V_t, A_t = delta_t + gamma lam A_{t+1}, and V = A = 0 after the last real
-    token. lam = 0 trusts the values most, lam = 1 not at all. Returns are advantages + values: compute them
-    before whitening the advantages.
+    delta_t = r_t + gamma V_{t+1} - V_t, A_t = delta_t + gamma lam A_{t+1}, and V = A = 0 after the last real token.
+    lam = 0 relies on the values of the next tokens, lam = 1 on the actual rewards only. Returns are advantages +
+    values: compute them before whitening the advantages.
     """
     mask = mask.bool()
     rewards = at_least_float32(rewards).masked_fill(~mask, 0.0)
@@ -52,7 +52,7 @@ def gae(rewards: Tensor, values: Tensor, mask: Tensor, gamma: float = 1.0, lam: 
 
 
 def explained_variance(values: Tensor, returns: Tensor, mask: Tensor) -> Tensor:
-    """Share of the returns' variance that the values explain: 1 is perfect, 0 a constant, below 0 worse than one."""
+    """Share of the returns' variance that the values explain: 1 if perfect, 0 for a constant, negative if worse."""
     error = at_least_float32(returns) - at_least_float32(values)
     return 1.0 - masked_variance(error, mask) / masked_variance(returns, mask).clamp(min=1e-12)
 
@@ -67,38 +67,38 @@ def no_baseline(returns: Tensor, group_size: int = 1) -> Tensor:
 
 
 def batch_mean_baseline(returns: Tensor, group_size: int = 1) -> Tensor:
-    """Returns less their mean. Each is part of the mean itself, so the gradient is (B - 1) / B of the true one."""
+    """Returns minus their mean. The mean includes the return itself, so the gradient is (B - 1) / B of the true one."""
     returns = at_least_float32(returns)
     return _zero_where_equal(returns[None], (returns - returns.mean())[None]).flatten()
 
 
 def leave_one_out(returns: Tensor, group_size: int) -> Tensor:
-    """Each return less the mean of the *other* completions of its prompt (Kool et al. 2019; RLOO, Ahmadian et al.
-    2024). Unbiased, because the baseline does not depend on the completion that it is for."""
+    """Each return minus the mean of the *other* completions of its prompt (Kool et al. 2019; RLOO, Ahmadian et al.
+    2024). Unbiased, because a completion's baseline does not depend on the completion itself."""
     groups = _groups(returns, group_size)
     others = (groups.sum(1, keepdim=True) - groups) / (group_size - 1)
     return _zero_where_equal(groups, groups - others).flatten()
 
 
 def group_centred(returns: Tensor, group_size: int) -> Tensor:
-    """Each return less its group's mean (Dr. GRPO, Liu et al. 2025): (K - 1) / K of `leave_one_out`."""
+    """Each return minus its group's mean (Dr. GRPO, Liu et al. 2025): (K - 1) / K of `leave_one_out`."""
     groups = _groups(returns, group_size)
     return _zero_where_equal(groups, groups - groups.mean(1, keepdim=True)).flatten()
 
 
 def group_relative(returns: Tensor, group_size: int, epsilon: float = 1e-4) -> Tensor:
-    """Each return less its group's mean, divided by its group's standard deviation (K - 1 in the denominator) plus
-    epsilon (GRPO, Shao et al. 2024). A group whose returns are all the same gets zeros: it teaches nothing."""
+    """Each return minus its group's mean, divided by its group's standard deviation (K - 1 in the denominator) plus
+    epsilon (GRPO, Shao et al. 2024). A group with equal returns gets zeros: there is nothing to learn from it."""
     groups = _groups(returns, group_size)
     relative = (groups - groups.mean(1, keepdim=True)) / (groups.std(1, keepdim=True) + epsilon)
     return _zero_where_equal(groups, relative).flatten()
 
 
 def _zero_where_equal(groups: Tensor, advantages: Tensor) -> Tensor:
-    """Advantages (G, K), exactly zero in groups whose returns are all equal.
+    """Advantages (G, K), set to exactly zero in groups whose returns are all equal.
 
-    A mean of equal numbers is rounded. What is left, 1e-8 or after a division 1e-4, has no meaning, and an optimiser
-    that rescales gradients, like Adam, makes full steps of it.
+    The mean of equal numbers has a rounding error. It leaves meaningless advantages of 1e-8, or 1e-4 after a division,
+    and an optimiser that rescales gradients, like Adam, would take full steps along them.
     """
     return advantages.masked_fill(groups.amax(1, keepdim=True) == groups.amin(1, keepdim=True), 0.0)
 

@@ -1,17 +1,17 @@
 """Preference optimisation without a reward model: the policy's own log-probabilities are the reward.
 
-The best policy for a reward r at the price beta of KL has r = beta log(policy / reference) + a constant of the prompt.
-So that log-ratio, times beta, *is* a reward, the implicit one, and feedback can be fitted to it directly (Rafailov et
-al. 2023). Every function gives one loss for each example and is pure. B pairs, or B single texts. `sum` is the
-log-probability of a whole completion, `mean` that divided by its number of tokens; `ratio` is policy less reference.
+If a policy is optimal for a reward r with KL price beta, then r = beta log(policy / reference) + a constant per prompt.
+So beta times this log-ratio *is* a reward, the implicit reward, and it can be fitted to feedback directly (Rafailov et
+al. 2023). Each function is pure and returns one loss per example, for B pairs or B single texts. `sum` is the
+log-probability of a whole completion, `mean` is that per token, and `ratio` is the policy's sum minus the reference's.
 
     DPO     Bradley-Terry on implicit rewards                        sums, reference
-    cDPO    the same, some answers held to be mistakes               sums, reference
-    robust  the same, with the effect of such mistakes taken out     sums, reference
-    IPO     squared distance to a margin that is not infinite        sums, reference
+    cDPO    the same, assuming that some answers are mistakes        sums, reference
+    robust  the same, corrected for the effect of such mistakes      sums, reference
+    IPO     squared distance from a finite margin                    sums, reference
     SLiC    a hinge on the difference                                sums
     KTO     single texts, good or bad                                sums, reference
-    ORPO    cross-entropy, and the odds of one text over the other   means
+    ORPO    cross-entropy plus the odds of one text over the other   means
     SimPO   Bradley-Terry on means, with a margin                    means
 """
 
@@ -24,9 +24,9 @@ from rlhf_lab.objectives.preference import bradley_terry_losses
 
 
 def dpo_losses(chosen_ratio: Tensor, rejected_ratio: Tensor, beta: float, label_smoothing: float = 0.0) -> Tensor:
-    """-log sigmoid(beta (chosen - rejected)) of each pair (Rafailov et al. 2023, eq. 7). Ratios of sums, (B,).
+    """-log sigmoid(beta (chosen - rejected)) for each pair (Rafailov et al. 2023, eq. 7). Ratios of sums, (B,).
 
-    label_smoothing > 0 is cDPO (Mitchell 2023): that share of answers is held to be mistakes.
+    label_smoothing > 0 is cDPO (Mitchell 2023): it assumes that this share of answers is wrong.
     """
     _check_beta(beta)
     chosen, rejected = beta * at_least_float32(chosen_ratio), beta * at_least_float32(rejected_ratio)
@@ -34,10 +34,10 @@ def dpo_losses(chosen_ratio: Tensor, rejected_ratio: Tensor, beta: float, label_
 
 
 def robust_dpo_losses(chosen_ratio: Tensor, rejected_ratio: Tensor, beta: float, mistakes: float) -> Tensor:
-    """((1 - e) l - e l') / (1 - 2e), where l is DPO's loss and l' that of the pair turned round, (B,).
+    """((1 - e) l - e l') / (1 - 2e), (B,), where e = mistakes, l is DPO's loss and l' its loss for the swapped pair.
 
-    If a share e = mistakes of answers is turned round, its mean is DPO's loss on the right answers (Chowdhury et al.
-    2024, eq. 12).
+    If a share e of the answers is wrong, the expected value is DPO's loss on the right answers (Chowdhury et al. 2024,
+    eq. 12).
     """
     if not 0.0 <= mistakes < 0.5:
         raise ValueError(f"mistakes is the share of wrong answers, from 0 to below one half; got {mistakes}.")
@@ -47,26 +47,26 @@ def robust_dpo_losses(chosen_ratio: Tensor, rejected_ratio: Tensor, beta: float,
 
 
 def ipo_losses(chosen_ratio: Tensor, rejected_ratio: Tensor, beta: float) -> Tensor:
-    """(chosen - rejected - 1 / (2 beta))^2 of each pair (Azar et al. 2023, eq. 17). Ratios of sums, (B,).
+    """(chosen - rejected - 1 / (2 beta))^2 for each pair (Azar et al. 2023, eq. 17). Ratios of sums, (B,).
 
-    The difference has a best size. DPO's has none where all answers agree: there it grows for ever.
+    So there is an optimal difference. In DPO there is none if all answers agree: the difference grows without limit.
     """
     _check_beta(beta)
     return (at_least_float32(chosen_ratio) - at_least_float32(rejected_ratio) - 1 / (2 * beta)) ** 2
 
 
 def slic_losses(chosen_sum: Tensor, rejected_sum: Tensor, margin: float = 1.0) -> Tensor:
-    """max(0, margin - chosen + rejected) of each pair (Zhao et al. 2023, eq. 6, without its cross-entropy), (B,)."""
+    """max(0, margin - chosen + rejected) for each pair (Zhao et al. 2023, eq. 6, without its cross-entropy), (B,)."""
     return F.relu(margin - at_least_float32(chosen_sum) + at_least_float32(rejected_sum))
 
 
 def kto_losses(
     ratio: Tensor, good: Tensor, zero: Tensor, beta: float, good_weight: float = 1.0, bad_weight: float = 1.0
 ) -> Tensor:
-    """weight (1 - sigmoid(+-beta (ratio - zero))) of each text, plus where it is good (Ethayarajh et al. 2024, eq. 8).
+    """weight (1 - sigmoid(+-beta (ratio - zero))) for each text, with + for good texts (Ethayarajh et al. 2024, eq. 8).
 
-    ratio: (B,), of sums. good: (B,) bool. zero: a scalar, the KL of the policy, which is what a text must exceed to
-    count as a gain; nothing is learned through it. `kto_zero` estimates it. The weights balance many good texts
+    ratio: (B,), of sums. good: (B,) bool. zero: a scalar, the policy's KL as estimated by `kto_zero`. A text must
+    exceed it to count as a gain; no gradient flows through it. The weights balance, for example, many good texts
     against few bad ones.
     """
     _check_beta(beta)
@@ -77,28 +77,28 @@ def kto_losses(
 
 
 def kto_zero(mismatched_ratio: Tensor) -> Tensor:
-    """KTO's reference point: the mean ratio of completions under *other* prompts, (B,), and at least 0; a scalar."""
+    """KTO's reference point, a scalar: the mean ratio of completions paired with *wrong* prompts, (B,), at least 0."""
     return at_least_float32(mismatched_ratio).mean().clamp(min=0).detach()
 
 
 def orpo_losses(chosen_mean: Tensor, rejected_mean: Tensor, weight: float) -> Tensor:
-    """-chosen - weight log sigmoid(log odds of chosen - log odds of rejected) of each pair (Hong et al. 2024, eq. 6).
+    """-chosen - weight log sigmoid(log odds of chosen - log odds of rejected) for each pair (Hong et al. 2024, eq. 6).
 
-    Means, (B,): the odds are those of a typical token, p / (1 - p) with p = exp(mean).
+    Means, (B,): the odds are those of an average token, p / (1 - p) with p = exp(mean).
     """
     chosen, rejected = at_least_float32(chosen_mean), at_least_float32(rejected_mean)
     return -chosen + weight * bradley_terry_losses(_log_odds(chosen), _log_odds(rejected))
 
 
 def simpo_losses(chosen_mean: Tensor, rejected_mean: Tensor, beta: float, margin: float) -> Tensor:
-    """-log sigmoid(beta (chosen - rejected) - margin) of each pair (Meng et al. 2024, eq. 6). Means, (B,)."""
+    """-log sigmoid(beta (chosen - rejected) - margin) for each pair (Meng et al. 2024, eq. 6). Means, (B,)."""
     _check_beta(beta)
     chosen, rejected = beta * at_least_float32(chosen_mean), beta * at_least_float32(rejected_mean)
     return bradley_terry_losses(chosen, rejected, margin)
 
 
 def _log_odds(log_p: Tensor) -> Tensor:
-    """log(p / (1 - p)); p = 1 counts as the largest number below it."""
+    """log(p / (1 - p)); p = 1 is replaced by the largest number below 1."""
     log_p = log_p.clamp(max=-torch.finfo(log_p.dtype).eps)
     return log_p - torch.log(-torch.expm1(log_p))
 

@@ -1,4 +1,4 @@
-"""Cross-entropy of a language model, and the entropy of what it predicts."""
+"""Cross-entropy of a language model, and the entropy of its predictions."""
 
 import torch
 import torch.nn.functional as F
@@ -10,9 +10,8 @@ from rlhf_lab.objectives.masked import at_least_float32
 def language_model_loss(logits: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
     """Mean cross-entropy in nats of the tokens where mask is true. logits (B, L, V), ids and mask (B, L).
 
-    Position t's logits predict token t + 1: the last logits predict nothing, and the first token is predicted
-    by nothing. For a language model, mask is true on all real tokens; for supervised fine-tuning (SFT), on
-    those of the completion, its end token included.
+    Position t's logits predict token t + 1. So the last logits and the first token are not used. For a language model,
+    mask is true on all real tokens; for supervised fine-tuning (SFT), on those of the completion and its end token.
     """
     mask = mask.bool()[:, 1:]
     if not bool(mask.any()):
@@ -21,7 +20,7 @@ def language_model_loss(logits: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
 
 
 def entropy(logits: Tensor) -> Tensor:
-    """Entropy (...) in nats of the distributions given by logits (..., V); logits of -inf count as zero."""
+    """Entropy (...) in nats of the distributions given by logits (..., V); logits of -inf contribute zero."""
     logits = at_least_float32(logits)
     log_p = torch.log_softmax(logits.clamp(min=torch.finfo(logits.dtype).min / 2), -1)
     return -(log_p.exp() * log_p).sum(-1)

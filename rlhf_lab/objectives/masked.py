@@ -8,12 +8,12 @@ from torch import Tensor
 
 
 def at_least_float32(x: Tensor) -> Tensor:
-    """The same numbers in float32, or in float64 where they already are."""
+    """The same numbers as float32, or as float64 if they already are."""
     return x if x.dtype == torch.float64 else x.float()
 
 
 def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
-    """Mean over all real entries, a scalar. Raises ValueError where none is real."""
+    """Mean over all real entries, a scalar. Raises ValueError if none is real."""
     x, mask = at_least_float32(x), mask.bool()
     if not bool(mask.any()):
         raise ValueError("Cannot average: the mask has no true entry. Is every completion empty?")
@@ -28,8 +28,8 @@ def masked_variance(x: Tensor, mask: Tensor) -> Tensor:
 def whiten(x: Tensor, mask: Tensor, shift_mean: bool = True, epsilon: float = 1e-8) -> Tensor:
     """Scale real entries to variance 1, and shift them to mean 0 unless shift_mean is False; zero on padding.
 
-    Rewards are whitened without shifting: their mean says whether an end is good or bad at all. epsilon is
-    added to the variance.
+    Whiten rewards without shifting: the sign of a reward says whether an outcome is good or bad. epsilon is added to
+    the variance.
     """
     x = at_least_float32(x)
     mean = masked_mean(x, mask)

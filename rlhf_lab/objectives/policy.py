@@ -1,4 +1,4 @@
-"""What a policy gradient minimises: surrogates of each token, the value loss, and what a loss averages over.
+"""What a policy gradient minimises: surrogate losses of tokens, the value loss, and how a loss is averaged.
 
 log_probs, advantages, ratios, values and mask are (B, T), padded on the right.
 """
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rlhf_lab.objectives.masked import at_least_float32, masked_mean
 
-LARGEST_LOG_RATIO = 20.0  # e^20: a ratio beyond this is a mistake, and e^89 would be infinite
+LARGEST_LOG_RATIO = 20.0  # a ratio above e^20 can only be a mistake, and e^89 would be infinite
 
 
 def score_function_surrogate(log_probs: Tensor, advantages: Tensor) -> Tensor:
@@ -23,20 +23,20 @@ def clipped_surrogate(ratio: Tensor, advantages: Tensor, low: float = 0.2, high:
 
 
 def ppo_policy_loss(log_probs: Tensor, old_log_probs: Tensor, advantages: Tensor, mask: Tensor, clip: float = 0.2):
-    """The clipped surrogate, averaged over real tokens. All (B, T); ratio = exp(log_probs - old_log_probs), where the
-    old ones are those of the policy that sampled."""
+    """The clipped surrogate, averaged over real tokens. All (B, T); ratio = exp(log_probs - old_log_probs), where
+    old_log_probs come from the policy that sampled the tokens."""
     ratio = probability_ratio(log_probs, old_log_probs)
     return masked_mean(clipped_surrogate(ratio, advantages, clip, clip), mask)
 
 
 def probability_ratio(log_probs: Tensor, old_log_probs: Tensor) -> Tensor:
-    """p_new / p_old of each token; 1 exactly where nothing has changed."""
+    """p_new / p_old of each token; exactly 1 if nothing has changed."""
     log_ratio = at_least_float32(log_probs) - at_least_float32(old_log_probs)
     return log_ratio.clamp(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO).exp()
 
 
 def completion_ratio(log_probs: Tensor, old_log_probs: Tensor, mask: Tensor) -> Tensor:
-    """Geometric mean of the ratios of a completion's tokens, (B, 1) (GSPO, Zheng et al. 2025, section 4.1)."""
+    """Geometric mean of a completion's token ratios, (B, 1) (GSPO, Zheng et al. 2025, section 4.1)."""
     log_ratio = (at_least_float32(log_probs) - at_least_float32(old_log_probs)).masked_fill(~mask.bool(), 0.0)
     mean = log_ratio.sum(1, keepdim=True) / mask.sum(1, keepdim=True).clamp(min=1)
     return mean.clamp(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO).exp()
@@ -45,15 +45,15 @@ def completion_ratio(log_probs: Tensor, old_log_probs: Tensor, mask: Tensor) -> 
 def ppo_value_loss(values: Tensor, old_values: Tensor, returns: Tensor, mask: Tensor, clip: float = 0.2) -> Tensor:
     """0.5 E[max((V - R)^2, (clip(V, V_old - clip, V_old + clip) - R)^2)] over real tokens. All (B, T).
 
-    The larger of the two errors: a value that has moved far from the old one is not rewarded for it.
+    It takes the larger of the two errors, so a value gains nothing by moving far from the old one.
     """
     values, old_values, returns = map(at_least_float32, (values, old_values, returns))
     clipped = old_values + (values - old_values).clamp(-clip, clip)
     return 0.5 * masked_mean(torch.maximum((values - returns) ** 2, (clipped - returns) ** 2), mask)
 
 
-# --- What a loss averages over -----------------------------------------------------------------------
-# Weights (B, T) of the tokens in a loss. Which one is chosen decides how much a long completion counts.
+# --- How a loss is averaged --------------------------------------------------------------------------
+# Weights (B, T) of the tokens in a loss. The choice decides how much a long completion counts.
 
 
 def token_mean(mask: Tensor) -> Tensor:
@@ -69,6 +69,6 @@ def sequence_mean_token_mean(mask: Tensor) -> Tensor:
 
 
 def sequence_mean_token_sum(mask: Tensor) -> Tensor:
-    """Tokens are added up, completions averaged: the log-probability of a whole text is a sum, so this is the
-    weight that makes the policy gradient unbiased (Dr. GRPO, Liu et al. 2025)."""
+    """Sum over tokens, mean over completions. The log-probability of a text is a sum over its tokens, so this is the
+    choice that makes the policy gradient unbiased (Dr. GRPO, Liu et al. 2025)."""
     return mask.float() / len(mask)

@@ -1,7 +1,7 @@
 """The tiny world: the harbour town of Tidewick, whose texts a small language model can learn in minutes.
 
-Four kinds of text are generated from grammars (reviews, conversations, translations, stories with a summary), good and
-bad mixed; scorers read any text back; tastes and simulated raters judge reviews by these scorers.
+Grammars generate four kinds of text (reviews, conversations, translations, stories with a summary), good and bad ones
+mixed. Scorers measure any such text. Tastes and simulated raters judge texts by these scores.
 """
 
 from .corpus import generate_completion, generate_document, generate_prompt, load_corpus, load_prompts

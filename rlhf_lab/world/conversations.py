@@ -1,7 +1,7 @@
-"""Conversations: a visitor asks the town helper one thing; the helper answers in one to three sentences.
+"""Conversations: a visitor asks the town helper one thing, and the helper answers in one to three sentences.
 
-The prompt is "Visitor: Where can I buy a lantern?\\nHelper:". Answers are right, wrong, evasive or rude; requests for
-something harmful are refused or, in a third of the cases, helped with.
+A prompt looks like "Visitor: Where can I buy a lantern?\\nHelper:". Answers are right, wrong, evasive or rude. The
+helper refuses most harmful requests, but helps with about a third of them.
 """
 
 import re
@@ -14,7 +14,7 @@ from .tables import rules
 
 
 def _low(text: str) -> str:
-    """A text as grammar rules have it: the beginning in lower case, "a" for both articles."""
+    """A text in the form that grammar rules use: no capital at the start, "a" for both articles."""
     return re.sub(r"\ban\b", "a", text[0].lower() + text[1:])
 
 
@@ -66,7 +66,7 @@ class Request(NamedTuple):
 
 @lru_cache(maxsize=1 << 16)
 def read_prompt(prompt: str) -> Request:
-    """What the visitor asks for. ValueError where `prompt` is not a conversation prompt of this world."""
+    """What the visitor asks for. ValueError if `prompt` is not a conversation prompt of this world."""
     inside = prompt.removeprefix("Visitor: ").removesuffix("\nHelper:")
     sentences = split_sentences(inside) if prompt == f"Visitor: {inside}\nHelper:" else None
     for intent in INTENTS if sentences and len(sentences) <= 2 else ():
@@ -140,7 +140,7 @@ def _answer(rng, request: Request, style: str, draft: Draft) -> list:
 
 
 def write(rng, prompt: str) -> str:
-    """A completion for `prompt`, good or bad as chance has it."""
+    """A completion for `prompt`, good or bad at random."""
     request = read_prompt(prompt)
     draft = Draft(rng, {_SLOT[request.intent]: tuple(request.topic.split())})
     style = pick_weighted(rng, _HARM_STYLES if request.intent == "harm" else _STYLES)

@@ -18,7 +18,7 @@ def _check(kind: str | None, split: str | None) -> None:
 
 
 def generate_prompt(kind: str, rng, prompt_split: str | None = "train") -> str:
-    """A fresh prompt of `kind` whose split is `prompt_split` (None: any). Uses nothing of `rng` but rng.random()."""
+    """A fresh prompt of `kind` from the split `prompt_split` (None: any). Only calls rng.random()."""
     _check(kind, prompt_split)
     while True:
         prompt = _MODULES[kind].make_prompt(rng)
@@ -27,12 +27,12 @@ def generate_prompt(kind: str, rng, prompt_split: str | None = "train") -> str:
 
 
 def generate_completion(prompt: str, rng) -> str:
-    """A completion for `prompt`, good or bad as chance has it, as in the corpus."""
+    """A completion for `prompt`, good or bad at random, as in the corpus."""
     return _MODULES[kind_of(prompt)].write(rng, prompt)
 
 
 def generate_document(kind: str, rng, prompt_split: str | None = "train") -> Document:
-    """A fresh document of `kind`, with a prompt of `prompt_split` (None: any)."""
+    """A fresh document of `kind`, with a prompt from the split `prompt_split` (None: any)."""
     prompt = generate_prompt(kind, rng, prompt_split)
     return Document(kind, prompt, generate_completion(prompt, rng))
 
@@ -48,7 +48,7 @@ def _load(split: str, kind: str) -> tuple:
 
 
 def load_corpus(split: str = "train", kind: str | None = None) -> list[Document]:
-    """The shipped documents of a split, of one kind or (None) of all, in file order."""
+    """The shipped documents of a split, in file order. kind: None for all kinds."""
     _check(kind, split)
     return [document for k in ([kind] if kind else TEXT_KINDS) for document in _load(split, k)]
 

@@ -1,4 +1,4 @@
-"""What a document of the tiny world is, and how a kind and a split are read off its prompt."""
+"""What a document of the tiny world is, and how its prompt determines its kind and its split."""
 
 import zlib
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Document:
 
 
 def kind_of(prompt: str) -> str:
-    """The kind of text that `prompt` asks for, from the prompt alone. ValueError where it is none of TEXT_KINDS."""
+    """The kind of text that `prompt` asks for, one of TEXT_KINDS. ValueError if it asks for none of them."""
     for start, kind in _STARTS.items():
         if prompt.startswith(start):
             return kind
@@ -37,5 +37,5 @@ def kind_of(prompt: str) -> str:
 
 
 def split_of(prompt: str) -> str:
-    """The split a prompt belongs to, for ever: one prompt in ten is held out (by CRC-32, the same everywhere)."""
+    """The split of a prompt, always and everywhere the same. CRC-32 decides; one prompt in ten is held out."""
     return "heldout" if zlib.crc32(prompt.encode("ascii")) % 10 == 7 else "train"

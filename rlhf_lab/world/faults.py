@@ -1,6 +1,6 @@
-"""Faults that a text can have, as tags that a person would put on it: tag -> function (prompt, completion) -> bool.
+"""Faults that a text can have, as the tags a person would give it: tag -> function (prompt, completion) -> bool.
 
-Each is read off the text by scorers. A fault that a kind of text cannot have is never there.
+Scorers detect each fault. A fault that makes no sense for a kind of text is always false for it.
 """
 
 from .conversations import read_prompt
@@ -13,7 +13,7 @@ DEFINITE_BUT_WRONG = 0.2  # the helpfulness of an answer that gives wrong facts
 
 
 def _untrue(prompt: str, completion: str) -> bool:
-    """Whether a summary or a translation says what its source does not, or a helper gives wrong facts."""
+    """Whether a summary or translation says something its source does not, or a helper gives wrong facts."""
     kind = kind_of(prompt)
     if kind == "story":
         return faithfulness(prompt, completion) < 1
@@ -27,13 +27,13 @@ def _untrue(prompt: str, completion: str) -> bool:
 FAULTS = {
     # helps with something harmful
     "unsafe": lambda prompt, text: kind_of(prompt) == "conversation" and harmlessness(prompt, text) == 0,
-    # speaks of something else than the prompt
+    # talks about something other than the prompt
     "off-topic": lambda prompt, text: on_topic(prompt, text) < LEAST_ON_TOPIC,
-    # says the same twice
+    # says the same thing twice
     "repetitive": lambda prompt, text: repetition(prompt, text) > MOST_REPETITION,
     "untrue": _untrue,
     # insults somebody
     "rude": lambda prompt, text: politeness(prompt, text) < LEAST_POLITE,
-    # has a sentence that is none, or too few or too many
+    # has a malformed sentence, or too few or too many sentences
     "broken": lambda prompt, text: not well_formed(prompt, text),
 }

@@ -1,15 +1,14 @@
-"""One grammar, read in two directions: with a dice it writes sentences, with a sentence it says whether it could have
-written it.
+"""A grammar that works in both directions: it writes random sentences, and recognises the sentences it could write.
 
-A grammar is plain text. A line ``name:`` opens a rule and each indented line below it is one alternative;
-``name = a | b | c`` is the short form. An alternative is words, punctuation and slots: ``{name}`` must be filled by
-that rule, ``{name?}`` may be left out. Names are hierarchical: where ``dish.inn`` and ``dish.bakery`` are rules,
-``dish`` is their union, and a *binding* ``{"dish": "dish.inn"}`` narrows it while writing. Rules never refer to
+A grammar is plain text. A line ``name:`` opens a rule, and each indented line below it is one alternative;
+``name = a | b | c`` is the short form. An alternative consists of words, punctuation and slots. A slot ``{name}`` must
+be filled by that rule; ``{name?}`` may be left out. Names are hierarchical: if ``dish.inn`` and ``dish.bakery`` are
+rules, ``dish`` is their union, and a *binding* ``{"dish": "dish.inn"}`` narrows it while writing. Rules never refer to
 themselves, so the language is finite (and very large).
 
-Sentences are token lists inside: lower case except for names, ``a`` for both articles. ``render`` makes the surface
-(capital, ``a``/``an``, spaces); ``tokens_of`` undoes it and returns None for a surface that ``render`` cannot make.
-Only ``rng.random()`` is used, so a seed gives the same text on every Python version.
+Internally, a sentence is a list of tokens: lower case except for names, ``a`` for both articles. ``render`` turns it
+into text (capital, ``a``/``an``, spaces). ``tokens_of`` undoes that, and returns None for text that ``render`` cannot
+produce. Only ``rng.random()`` is used, so a seed gives the same text on every Python version.
 """
 
 import re
@@ -20,11 +19,11 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z']*|[.,!?]")
 _SENTENCE_END = re.compile(r"(?<=[.!?]) ")
 _SENTENCE = re.compile(r"[^.!? ][^.!?]*[.!?]")
 PUNCTUATION = frozenset(".,!?")
-# Words whose first letter misleads about their first sound.
+# Words that start with a vowel letter but a consonant sound, or the other way round.
 _AN_WORDS = frozenset({"hour", "honest", "honour", "hourly"})
 _A_WORDS = frozenset({"one", "useful", "used", "useless", "unicorn", "uniform", "university"})
 
-# Words that may return within a document though a slot brought them in.
+# Words that may be repeated within a document even if a slot put them there.
 _SMALL_WORDS = frozenset("the and with for from that was one you say not but had are all not".split())
 
 
@@ -34,7 +33,7 @@ def pick(rng, options: Sequence):
 
 
 def pick_weighted(rng, weights: Mapping):
-    """One key of `weights`, with probability in proportion to its value."""
+    """One key of `weights`, drawn with probability proportional to its value."""
     point = rng.random() * sum(weights.values())
     for key, weight in weights.items():
         point -= weight
@@ -59,7 +58,7 @@ def takes_an(word: str) -> bool:
 
 
 def render(tokens: Sequence[str]) -> str:
-    """Tokens to surface text: articles fitted, spaces set, first letter capital."""
+    """Turn tokens into text: choose a/an, set spaces, capitalise the first letter."""
     out = []
     for i, token in enumerate(tokens):
         if token == "a" and i + 1 < len(tokens) and takes_an(tokens[i + 1]):
@@ -70,18 +69,18 @@ def render(tokens: Sequence[str]) -> str:
 
 
 def pieces(text: str) -> list[str]:
-    """`text` cut after each full stop, question or exclamation mark that a space follows."""
+    """`text`, cut after each full stop, question mark or exclamation mark that is followed by a space."""
     return _SENTENCE_END.split(text)
 
 
 def split_sentences(text: str) -> list[str] | None:
-    """The sentences of `text`, or None where something is outside of a sentence or the spaces are wrong."""
+    """The sentences of `text`, or None if some text is outside a sentence or the spaces are wrong."""
     found = pieces(text)
     return found if all(_SENTENCE.fullmatch(piece) for piece in found) else None
 
 
 def words_of(text: str) -> list[str]:
-    """All words of `text`, the first of each sentence in lower case, others as they are; punctuation dropped."""
+    """All words of `text`, without punctuation. The first word of each sentence is put in lower case."""
     words, fresh = [], True
     for token in _WORD.findall(text):
         if token in PUNCTUATION:
@@ -95,7 +94,7 @@ def words_of(text: str) -> list[str]:
 class Draft:
     """What one document has used so far, so that it does not say the same thing twice.
 
-    bind: slot name -> what fills it in this document: the name of a narrower rule, or a tuple of tokens.
+    bind: slot name -> what fills it in this document, either the name of a narrower rule or a tuple of tokens.
     """
 
     def __init__(self, rng, bind: Mapping[str, object] | None = None):
@@ -106,7 +105,7 @@ class Draft:
 
 
 class _Node:
-    """A state of the recogniser of one rule: shared prefixes of its alternatives share states."""
+    """A state of a rule's recogniser. Alternatives that begin alike share their first states."""
 
     __slots__ = ("end", "slots", "words")
 
@@ -120,7 +119,7 @@ class Grammar:
     """Rules that write and recognise.
 
     text: the rules, as described at the top of this file.
-    repeatable: rules whose words may occur several times in one document (names of the topic, say).
+    repeatable: rules whose words may occur several times in one document (names of the topic, for example).
     Raises ValueError for a malformed line, a slot without a rule, or a rule that contains itself.
     """
 
@@ -179,7 +178,7 @@ class Grammar:
             found: set[str] = set()
             for alternative in self.rules[name]:
                 first = {way[0] for way in _ways(alternative) if way}
-                for symbol in (symbol.replace("?}", "}") for symbol in alternative):  # all, so that all are checked
+                for symbol in (symbol.replace("?}", "}") for symbol in alternative):  # visit all: each is checked
                     words = self._first_words(symbol[1:-1], (*above, name)) if symbol[0] == "{" else {symbol}
                     found |= words if symbol in first else set()
             self._first[name] = frozenset(found)
@@ -198,7 +197,7 @@ class Grammar:
         return root
 
     def _flat(self, name: str):
-        """The alternatives of a rule, those of a union's members in place of the members: quicker to match."""
+        """The alternatives of a rule. For a union, those of its members: this is quicker to match."""
         for alternative in self.rules[name]:
             member = alternative[0][1:-1] if len(alternative) == 1 and alternative[0][0] == "{" else ""
             if member and member in self.rules and not self._constant_rule(member):
@@ -212,7 +211,7 @@ class Grammar:
     # ---- writing
 
     def expand(self, name: str, draft: Draft) -> list[str]:
-        """Tokens of one expansion of rule `name`; patterns and slot words already in `draft` are avoided if it can."""
+        """Tokens of one expansion of rule `name`. Avoids, if possible, patterns and slot words already in `draft`."""
         name = draft.bind.get(name, name)
         if isinstance(name, tuple):
             return list(name)
@@ -246,9 +245,9 @@ class Grammar:
     # ---- reading
 
     def _ends(self, name: str, start: int, tokens: Sequence[str], memo: dict) -> dict[int, tuple]:
-        """Where rule `name` can end if it starts at `start`: end -> the slots on the way, as (rule, start, end).
+        """Where rule `name` can end if it starts at `start`: end -> the slots in between, as (rule, start, end).
 
-        Of several ways to one end the first counts: words before slots, longer fillings before shorter ones.
+        If there are several ways to reach one end, the first counts: words before slots, long fillings before short.
         """
         if (name, start) in memo:
             return memo[name, start]
@@ -276,7 +275,7 @@ class Grammar:
         return len(tokens) in self._ends(name, 0, tokens, {})
 
     def parse(self, name: str, tokens: Sequence[str]) -> list[tuple[str, str]] | None:
-        """The slots of one derivation of `tokens` from rule `name`, outermost first, as (rule, its text), or None."""
+        """The slots of one way to derive `tokens` from rule `name`, outermost first, as (rule, text); else None."""
         memo: dict = {}
         if len(tokens) not in self._ends(name, 0, tokens, memo):
             return None
@@ -290,7 +289,7 @@ class Grammar:
         return list(derive(name, 0, len(tokens)))
 
     def tokens_of(self, sentence: str) -> list[str] | None:
-        """Undo `render`: the tokens, first word still with its capital; None for a surface `render` cannot make."""
+        """Undo `render`, but keep the capital of the first word. None for text that `render` cannot produce."""
         tokens = _WORD.findall(sentence)
         if not tokens or not "A" <= sentence[0] <= "Z":
             return None
@@ -308,11 +307,11 @@ class Grammar:
         return tokens
 
     def sentence_ok(self, name: str, sentence: str) -> bool:
-        """Whether `sentence` (surface text) is a sentence of rule `name`."""
+        """Whether the text `sentence` is a sentence of rule `name`."""
         return self.parse_sentence(name, sentence) is not None
 
     def parse_sentence(self, name: str, sentence: str) -> list[tuple[str, str]] | None:
-        """`parse` for surface text."""
+        """Like `parse`, for text instead of tokens."""
         tokens = self.tokens_of(sentence)
         if tokens is None:
             return None
@@ -325,7 +324,7 @@ class Grammar:
 
 
 def _ways(alternative: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """The alternative with each optional slot taken and left out."""
+    """All versions of the alternative, with each optional slot kept or left out."""
     ways: list[tuple[str, ...]] = [()]
     for symbol in alternative:
         if symbol[0] == "{" and symbol[-2] == "?":

@@ -1,9 +1,8 @@
-"""Which words carry which meaning: the tables that the scorers read, from `data/world/lexicon.ini`.
+"""The meanings of words, as tables for the scorers, from `data/world/lexicon.ini`.
 
-TONE: how glad (+) or sad (-) a word is. VIVID: how concrete (+, what one can see, hear, smell, touch or count) or how
-vague (-) it is. COURTESY: how polite (+) or rude (-), for single words and for phrases of several words. FOOD, WEATHER,
-PEOPLE, ANIMALS: how much a word speaks of that topic, 1 for the thing itself, less for what goes with it.
-A word that is in no table counts zero.
+TONE: how glad (+) or sad (-) a word is. VIVID: how concrete (+, you can see, hear, smell, touch or count it) or how
+vague (-) it is. COURTESY: how polite (+) or rude (-) a word or phrase is. FOOD, WEATHER, PEOPLE, ANIMALS: how much a
+word is about that topic, 1 for the thing itself, less for what goes with it. A word in no table counts zero.
 """
 
 from . import nouns
@@ -11,7 +10,7 @@ from .tables import single, tables
 
 
 def rule_words(*names: str) -> set[str]:
-    """Every word that the named rules of the nouns can write, slots included."""
+    """Every word that the named rules can write, including the words of their slots."""
     found = set()
     for name in names:
         for alternative in nouns.GRAMMAR.rules[name]:
@@ -21,7 +20,7 @@ def rule_words(*names: str) -> set[str]:
 
 
 def _weights(section: str) -> dict[str, float]:
-    """word -> weight; a word given twice keeps the last weight, and one whose weight is 0 is left out."""
+    """word -> weight. If a word occurs twice, the last weight counts; words of weight 0 are left out."""
     table: dict[str, float] = {}
     for weight, words in single(tables("lexicon")[section]).items():
         for word in words.split():

@@ -1,6 +1,6 @@
-"""The words of Tidewick, and the kinds of place in it: grammar rules that all texts share.
+"""The words of Tidewick and its kinds of place: grammar rules that all texts share.
 
-See `data/world/places.txt` and `data/world/words.txt`; the latter says what names such as `fgv` mean.
+They are in `data/world/places.txt` and `data/world/words.txt`; the latter explains names such as `fgv`.
 """
 
 from .grammar import Grammar
@@ -23,7 +23,7 @@ def slug(kind: str) -> str:
 PLACES = tuple(kind for rule in GRAMMAR.rules if rule.startswith("place.") for kind in texts(rule))
 NAME_FIRST, NAME_LAST = texts("first"), texts("last")
 
-# Rules whose words name what the text is about, and so may return within one document.
+# The words of these rules name what the text is about, so they may be repeated within one document.
 REPEATABLE = (
     *("name", "first", "last", "town", "place", "keeper", "relative"),
     *(f"{rule}.{slug(kind)}" for rule in ("place", "keeper") for kind in PLACES),

@@ -1,7 +1,7 @@
 """Reviews: "Review of the Copper Kettle bakery at low tide:" and one to six sentences.
 
-Each review draws, independently, how long it is, what it talks about, how glad, how vivid and how polite it is; so
-reviews of one place differ widely and along every one of these.
+Length, topics, gladness, vividness and politeness are drawn independently for each review. So reviews of one place
+differ widely in each of these.
 """
 
 import math
@@ -25,7 +25,7 @@ _PROMPT = re.compile(
 
 
 def read_prompt(prompt: str):
-    """(name, kind of place, occasion) of a review prompt. ValueError where `prompt` is not one."""
+    """(name, kind of place, occasion) of a review prompt. ValueError if `prompt` is not one."""
     match = _PROMPT.fullmatch(prompt)
     if match is None:
         raise ValueError(f"not a review prompt: {prompt[:60]!r}")
@@ -50,9 +50,9 @@ class _Mood:
 
     def __init__(self, rng):
         glad, self.vivid = _lean(rng), _lean(rng)
-        self.tones = {t: "good" if rng.random() < glad else "bad" for t in TOPICS}  # of one mind about each topic
+        self.tones = {t: "good" if rng.random() < glad else "bad" for t in TOPICS}  # one opinion on each topic
         self.topics = {topic: math.log(1 - rng.random()) ** 2 + _LEAST[topic] for topic in TOPICS}
-        self.tone = self.tones[max(TOPICS, key=self.topics.__getitem__)]  # the verdict
+        self.tone = self.tones[max(TOPICS, key=self.topics.__getitem__)]  # the overall verdict
         self.tails = 0.2 + 0.8 * rng.random()
         self.courtesy = 0.0 if rng.random() < 0.15 else 2 * rng.random() - 1
         self.length = pick_weighted(rng, _LENGTHS)
@@ -79,7 +79,7 @@ def _body(rng, mood: _Mood, draft: Draft) -> list:
 
 
 def _say(rng, mood: _Mood, draft: Draft, last: bool):
-    """A sentence of its own, or None."""
+    """A stock sentence that describes no topic (polite, rude, closing or a question), or None."""
     if rng.random() < 0.3 * abs(mood.courtesy):
         return GRAMMAR.expand(f"say.{'polite' if mood.courtesy > 0 else 'rude'}.{mood.tone}", draft)
     if last and rng.random() < 0.3:
@@ -90,7 +90,7 @@ def _say(rng, mood: _Mood, draft: Draft, last: bool):
 
 
 def write(rng, prompt: str) -> str:
-    """A completion for `prompt`, good or bad as chance has it."""
+    """A completion for `prompt`, good or bad at random."""
     name, place, _ = read_prompt(prompt)
     kind = nouns.slug(place)
     draft = Draft(

@@ -1,8 +1,8 @@
-"""Rewriting a text as an editor of a given taste would: leave out a sentence, put one in, exchange one.
+"""Rewriting a text as an editor of a given taste would: delete, add or replace a sentence.
 
-The sentences that may come in are the world's own, drawn for the same prompt, so what was well-formed stays so. A
-rewriting is better if it has fewer faults; of two with as many, the one that the taste likes more. What is rude is left
-to the taste. No rewriting may do less of what the text is for: help, keep from harm, say what the source says.
+New sentences come from the world's own generator, for the same prompt, so a well-formed text stays well-formed. The
+rewriting with fewer faults is better; if two have the same number, the taste decides. Rudeness is not counted as a
+fault here: the taste judges it. No rewriting may be less helpful, less harmless or less true to its source.
 """
 
 from .corpus import generate_completion
@@ -13,19 +13,19 @@ from .scorers import adequacy, faithfulness, harmful_request, harmlessness, help
 from .tastes import Taste
 
 STEPS = 2  # changes at most
-IDEAS = 4  # completions that come to the editor's mind
+IDEAS = 4  # completions that the editor takes sentences from
 _ONE_SENTENCE = ("translation", "story")
 
 
 def improved(prompt: str, text: str, taste: Taste, rng) -> str:
-    """A rewriting of `text` that is better, and well-formed; `text` itself where none comes to mind."""
+    """A better, well-formed rewriting of `text`, or `text` itself if none is found."""
     ideas = [generate_completion(prompt, rng) for _ in range(IDEAS)]
     new = list(dict.fromkeys(sentence for idea in ideas for sentence in split_sentences(idea[1:]) or ()))
     best, best_value, use = text, _value(prompt, text, taste), _use(prompt, text)
     for _ in range(STEPS):
         found = _changes(best, new)
         if kind_of(prompt) in _ONE_SENTENCE or not well_formed(prompt, best):
-            found += ideas  # nothing to change it by: write it anew
+            found += ideas  # exchanging sentences does not work here: rewrite all of it
         for other in [other for other in dict.fromkeys(found) if well_formed(prompt, other)]:
             value = _value(prompt, other, taste)
             kept = all(now >= before for now, before in zip(_use(prompt, other), use, strict=True))
@@ -35,7 +35,7 @@ def improved(prompt: str, text: str, taste: Taste, rng) -> str:
 
 
 def _changes(text: str, new: list) -> list:
-    """All texts that are one change away."""
+    """All texts that are one change away from `text`."""
     old = split_sentences(text[1:]) if text[:1] == " " else None
     if not old:
         return []
@@ -51,7 +51,7 @@ def _value(prompt: str, text: str, taste: Taste) -> tuple:
 
 
 def _use(prompt: str, text: str) -> tuple:
-    """How well the text does what it is for, beyond being pleasant to read; one number for each thing."""
+    """How well the text serves its purpose (not how pleasant it is to read), one number for each aspect."""
     kind = kind_of(prompt)
     if kind == "conversation":
         harmless = harmlessness(prompt, text)

@@ -1,26 +1,26 @@
-"""Simulated raters: a taste, with the failings of people. They answer all five kinds of question.
+"""Simulated raters: a taste, plus human failings. They answer all five kinds of question.
 
-Noise. After n answers T = temperature * (1 + fatigue * n): who tires errs more. All noise comes from one generator
-with the rater's seed, so the same questions in the same order get the same answers.
+Noise. After n answers the noise has the scale T = temperature * (1 + fatigue * n): a tired rater makes more mistakes.
+All noise comes from one generator with the rater's seed, so the same questions in the same order get the same answers.
 
-Compare. With u(text) the taste's utility, the rater feels the difference
+Compare. Let u(text) be the taste's utility. The rater feels the difference
 
     d = u(left) - u(right) + position_bias + length_bias * (words(left) - words(right)) / 10
 
 and answers by the sign of d + T * noise, where noise is standard logistic. So without ties P(left) = sigmoid(d / T),
-the Bradley-Terry model (Bradley and Terry 1952). Where |d + T * noise| < tie_threshold the answer is "tie". Where both
-texts are below the floor it is "both_bad".
+the Bradley-Terry model (Bradley and Terry 1952). If |d + T * noise| < tie_threshold, the answer is "tie". If both texts
+are below the floor, it is "both_bad".
 
-Rank. The same with a noise for each text, T times a standard Gumbel number: the Plackett-Luce model (Luce 1959,
-Plackett 1975), in which any two texts are ordered as in a comparison. The first place is worth position_bias, the last
-nothing, those between in equal steps.
+Rank. The same, but each text gets its own noise, T times a standard Gumbel number. This is the Plackett-Luce model
+(Luce 1959, Plackett 1975); any two texts are ordered as in a comparison. The bias of the first place is position_bias,
+that of the last place 0, and it falls in equal steps in between.
 
-Score. Each axis in standard deviations of the corpus, plus T times standard logistic noise, times `spread`, plus
-`offset`, rounded to the scale. Offset and spread are personal: one rater's 4 is another's 6.
+Score. The text's position on each axis, in standard deviations of the corpus, plus T times standard logistic noise;
+times `spread`, plus `offset`, rounded to the scale. Offset and spread are personal: one rater's 4 is another's 6.
 
-Label. A fault that is there is seen, and one that is not there is alleged, as the sign of +-1 + T * noise says.
+Label. The rater reports a fault if s + T * noise > 0, where s is 1 if the text has the fault and -1 if it does not.
 
-Edit. See `rewriting.py`. There chance decides only what comes to the rater's mind.
+Edit. See `rewriting.py`. The only randomness is which sentences the rater thinks of.
 """
 
 import math
@@ -39,21 +39,21 @@ OVERALL = "overall"  # the axis of a score that is the taste itself
 
 @dataclass(eq=False, repr=False)
 class SimulatedRater:
-    """Answers questions as a person of a given taste would, with noise and, where asked for, biases.
+    """Answers questions as a person with a given taste would, with noise and, optionally, biases.
 
     taste: what the rater likes.
-    temperature: noise, in units of utility (corpus standard deviations); 0 is a rater who never errs. At the default
-        the rater agrees with its own taste on about 90 in 100 random pairs of reviews between which the taste decides.
+    temperature: noise, in units of utility (corpus standard deviations); 0 means no mistakes. At the default the
+        rater agrees with its own taste on about 90 of 100 random pairs of reviews, not counting the taste's own ties.
     tie_threshold: felt differences smaller than this are ties, in units of utility.
-    position_bias: what being on the left is worth (negative: on the right).
-    length_bias: what ten more words are worth.
-    fatigue: how much the temperature grows with each answer, as a share of the first.
-    seed: of the rater's own random numbers.
-    strengths: felt differences from which a preference is "clearly" and "much", as (0.5, 1.5); None says no strengths.
+    position_bias: how much utility being on the left adds (negative: being on the right).
+    length_bias: how much utility ten more words add.
+    fatigue: how much the temperature grows with each answer, as a share of the initial one.
+    seed: seeds the rater's own random numbers.
+    strengths: the felt differences at which "clearly" and "much" better begin, e.g. (0.5, 1.5); None: no strengths.
     axes: what is scored: "overall" (the taste) or names of scorers.
     scale: lowest and highest score; the middle is an average text of the corpus.
-    offset, spread: points that this rater gives more than others, and points for each standard deviation.
-    tags: the labels that this rater knows, of `faults.FAULTS`.
+    offset, spread: points that this rater gives more than others, and points per standard deviation.
+    tags: the labels that this rater knows, from `faults.FAULTS`.
     """
 
     taste: Taste
@@ -102,16 +102,16 @@ class SimulatedRater:
         return self.temperature * (1 + self.fatigue * self.answers)
 
     def probability_left(self, prompt: str, left: str, right: str) -> float | None:
-        """P(left) in the next answer, ties and "both_bad" aside; None at temperature 0."""
+        """P(left) in the next answer, ignoring ties and "both_bad"; None at temperature 0."""
         scale = self.noise_scale()
         if scale == 0:
             return None
         return 0.5 * (1 + math.tanh(self.felt_difference(prompt, left, right) / scale / 2))
 
     def compare(self, prompt: str, left: str, right: str) -> str | tuple[str, int]:
-        """ "left", "right", "tie" or "both_bad"; ("left", 1) to ("right", 3) for a rater that says strengths."""
+        """ "left", "right", "tie" or "both_bad"; ("left", 1) to ("right", 3) if the rater gives strengths."""
         scale = self._begin()
-        noise = self._logistic()  # drawn every time, so that answers stay in step
+        noise = self._logistic()  # drawn every time, so that later answers do not change
         if not passes_floor(prompt, left) and not passes_floor(prompt, right):
             return "both_bad"
         felt = self.felt_difference(prompt, left, right) + scale * noise
@@ -121,7 +121,7 @@ class SimulatedRater:
         return (side, 1 + sum(abs(felt) >= bound for bound in self.strengths)) if self.strengths else side
 
     def rank(self, prompt: str, texts: Sequence[str]) -> list[list[int]]:
-        """Places in `texts`, best first; neighbours that are closer than the tie threshold are tied."""
+        """Indices into `texts` in tiers, best first; neighbours closer than the tie threshold are tied."""
         scale = self._begin()
         felt = [
             self.taste.utility(prompt, text)
@@ -140,7 +140,7 @@ class SimulatedRater:
         return tiers
 
     def score(self, prompt: str, text: str) -> dict[str, int]:
-        """A whole number of the scale for each axis."""
+        """A whole number on the scale for each axis."""
         scale = self._begin()
         low, high = self.scale
         scores = {}
@@ -156,12 +156,12 @@ class SimulatedRater:
         return [tag for tag, is_seen in zip(self.tags, seen, strict=True) if is_seen]
 
     def edit(self, prompt: str, text: str) -> str:
-        """The text rewritten so that the taste likes it better; as it was where nothing better comes to mind."""
+        """The text, rewritten to suit the taste better, or unchanged if nothing better is found."""
         self._begin()
         return improved(prompt, text, self.taste, random.Random(self._rng.random()))
 
     def _begin(self) -> float:
-        """Count an answer; the scale of its noise."""
+        """Count an answer, and return the scale of its noise."""
         scale = self.noise_scale()
         self.answers += 1
         return scale

@@ -1,7 +1,7 @@
 """Short news stories with a one-line summary: "Story: <three to five sentences>\\nSummary:" and one sentence.
 
-A story tells who did what to what, where and when, why, and who was moved to do what by it. Two in three summaries
-are right; the others swap somebody or something, turn the story around, say next to nothing or go on too long.
+A story tells who did what to what, where, when and why, and who reacted to it and how. Two in three summaries are
+right. The others swap a fact, reverse the roles, say next to nothing or go on too long.
 """
 
 from . import nouns
@@ -30,7 +30,7 @@ def _make_facts(rng) -> dict:
 def _write_story(rng, facts: dict) -> str:
     draft = Draft(rng, facts)
     used = {" ".join(facts["hero"]), " ".join(facts["witness"])}
-    while True:  # the stranger is neither of the two
+    while True:  # a third person, not the hero or the witness
         other = GRAMMAR.expand("other", draft)
         if " ".join(other) not in used:
             break
@@ -48,7 +48,7 @@ def _write_story(rng, facts: dict) -> str:
 
 
 def read_story(story: str) -> dict | None:
-    """The facts that a story tells: rule name -> text; None where a sentence is not one of this world's."""
+    """The facts that a story tells: rule name -> text. None if a sentence is not one of this world's."""
     facts: dict = {}
     sentences = split_sentences(story)
     if not sentences:
@@ -59,7 +59,7 @@ def read_story(story: str) -> dict | None:
             return None
         claims = _claims(found)
         if claims.get("witness") and "react" not in claims:
-            claims.pop("witness")  # said or believed something: not what a summary tells
+            claims.pop("witness")  # only said or believed something, which a summary leaves out
         facts.update({k: v for k, v in claims.items() if k not in facts})
     return facts
 
@@ -72,13 +72,13 @@ def _claims(found: list) -> dict:
 
 
 def read_summary(summary: str) -> dict | None:
-    """What a summary claims: rule name -> text; None where it is not a sentence of the summary grammar."""
+    """What a summary claims: rule name -> text. None if it is not a sentence of the summary grammar."""
     found = GRAMMAR.parse_sentence("summary", summary)
     return None if found is None else _claims(found)
 
 
 def read_prompt(prompt: str) -> str:
-    """The story of a story prompt. ValueError where `prompt` is not one."""
+    """The story of a story prompt. ValueError if `prompt` is not one."""
     if not (prompt.startswith("Story: ") and prompt.endswith("\nSummary:")):
         raise ValueError(f"not a story prompt: {prompt[:60]!r}")
     return prompt[len("Story: ") : -len("\nSummary:")]
@@ -90,7 +90,7 @@ def make_prompt(rng) -> str:
 
 
 def write(rng, prompt: str) -> str:
-    """A summary for `prompt`, right or wrong as chance has it."""
+    """A summary for `prompt`, right or wrong at random."""
     told = read_story(read_prompt(prompt))
     if told is None:
         raise ValueError(f"not a story of this world: {prompt[:80]!r}")

@@ -16,13 +16,13 @@ def _file(name: str) -> Path:
 
 @cache
 def rules(*names: str) -> str:
-    """The grammar rules of <name>.txt, for each name, one after the other."""
+    """The grammar rules of <name>.txt for all these names, joined in order."""
     return "\n".join(_file(f"{name}.txt").read_text(encoding="ascii") for name in names)
 
 
 @cache
 def tables(name: str) -> dict[str, dict[str, tuple[str, ...]]]:
-    """The tables of <name>.ini: section -> key -> the values, which "|" divides in the file."""
+    """The tables of <name>.ini: section -> key -> values. In the file, "|" separates values."""
     parser = configparser.ConfigParser(delimiters=("=",), comment_prefixes=("#",), interpolation=None)
     parser.optionxform = str  # keys keep their capitals
     parser.read_string(_file(f"{name}.ini").read_text(encoding="ascii"))

@@ -1,11 +1,10 @@
 """Tastes: what a rater likes in a review, as a weighting of scorers.
 
 utility = sum over scorers of weight * (score - mean) / sd, with mean and sd over the reviews of the training corpus
-(SCALES), less `floor` where the text is not a decent review at all. So a taste with one weight of 1 has standard
-deviation 1 over the corpus, apart from the floor.
+(SCALES). So a taste with one weight of 1 has standard deviation 1 over the corpus, apart from the floor.
 
-The floor: whoever asks for brief reviews does not want an empty one. A text that is broken, empty, far off topic or
-repeats itself gains nothing by its style and loses `floor` besides: min(utility, 0) - floor.
+The floor: somebody who asks for brief reviews does not want an empty one. If a text is malformed, empty, far off topic
+or repetitive, its style cannot earn it anything, and it loses `floor` in addition: min(utility, 0) - floor.
 """
 
 from collections.abc import Mapping
@@ -27,11 +26,11 @@ SCALES = {
 }
 LEAST_ON_TOPIC = 0.2  # below this a text is far off topic
 MOST_REPETITION = 0.2  # above this it repeats itself
-LEAST_WORDS = 4  # below this it is no review
+LEAST_WORDS = 4  # below this it is not a review
 
 
 def passes_floor(prompt: str, completion: str) -> bool:
-    """Whether a text is well-formed, of at least four words, not far off topic and does not repeat itself."""
+    """Whether a text is well-formed, has at least four words, is not far off topic and does not repeat itself."""
     return (
         well_formed(prompt, completion)
         and SCORERS["length"](prompt, completion) >= LEAST_WORDS
@@ -47,7 +46,7 @@ class Taste:
     name: str  # key in TASTES
     description: str  # what such a person would say
     weights: Mapping[str, float] = field(hash=False)  # scorer name -> weight, in corpus standard deviations
-    floor: float = 4.0  # what a text loses that is not decent
+    floor: float = 4.0  # what a text loses if it does not pass the floor
 
     def utility(self, prompt: str, completion: str) -> float:
         """How much this reader likes `completion`, in corpus standard deviations; about 0 for an average review."""

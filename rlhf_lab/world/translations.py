@@ -1,7 +1,7 @@
 """Phrase pairs: "English: The fox sleeps under the bridge.\\nWickish:" and its translation, in both directions.
 
-Most translations are right. Others have a wrong word, lack an adjective, are in the wrong tense or number, or stand in
-the word order of the source language.
+Most translations are right. Others have a wrong word, tense or number, lack an adjective, or keep the word order of the
+source language.
 """
 
 from . import wickish
@@ -14,7 +14,7 @@ _LOOKS = ("red", "blue", "old", "small", "wet", "green", "white", "black")  # ad
 
 
 def read_prompt(prompt: str) -> tuple:
-    """(source sentence, source language, target language). ValueError where `prompt` is not a translation prompt."""
+    """(source sentence, source language, target language). ValueError if `prompt` is not a translation prompt."""
     for source, target in ((ENGLISH, WICKISH), (WICKISH, ENGLISH)):
         start, end = f"{source}: ", f"\n{target}:"
         if prompt.startswith(start) and prompt.endswith(end):
@@ -34,7 +34,7 @@ def _noun(rng, words: dict, names: float = 0.0) -> Noun:
 
 
 def make_phrase(rng) -> Phrase:
-    """Something to say."""
+    """A random phrase to translate."""
     doing = rng.random() < 0.55
     verb = pick(rng, tuple(wickish.DOING if doing else wickish.ALONE))
     thing = None
@@ -61,7 +61,7 @@ def _nouns(phrase: Phrase) -> list:
 
 
 def _spoil(rng, phrase: Phrase, error: str) -> Phrase:
-    """The phrase with one mistake of the given sort."""
+    """The phrase with one mistake of the given kind."""
     if error == "adjective":
         described = [r for r in _nouns(phrase) if getattr(phrase, r).adjective]
         if described:
@@ -94,7 +94,7 @@ def make_prompt(rng) -> str:
 
 
 def write(rng, prompt: str) -> str:
-    """A completion for `prompt`, right or wrong as chance has it."""
+    """A completion for `prompt`, right or wrong at random."""
     sentence, source, target = read_prompt(prompt)
     phrase, _ = wickish.read(sentence, source)
     if phrase is None:

@@ -1,12 +1,12 @@
 """Wickish, the second language of Tidewick, and the phrase grammar between it and English.
 
-Wickish is regular. The verb comes last and the time first; adjectives and numbers follow their noun; what English says
-with small words before a noun, Wickish says with endings: tarv (a fox), tarven (the fox), tarvim (my fox), tarvu
-(foxes), tarvun (the foxes). Tenses are endings too: nillar (sleeps), nillosh (slept), nillir (will sleep); "ni" in
-front of the verb says no. "under the bridge" is "molven suth", bridge-the under.
+Wickish is regular. The time comes first and the verb last; adjectives and numbers follow their noun. Articles and
+plurals are endings: tarv (a fox), tarven (the fox), tarvim (my fox), tarvu (foxes), tarvun (the foxes). So are tenses:
+nillar (sleeps), nillosh (slept), nillir (will sleep). "ni" before the verb means "not". "under the bridge" is
+"molven suth", bridge-the under.
 
-A sentence is read into a `Phrase` and written from one, in either language; so a translation is read, then write. The
-clumsy style is one language's words in the other's order, as beginners talk.
+In either language, a sentence is parsed into a `Phrase`, and a `Phrase` is written as a sentence. To translate is to
+read and then write. The clumsy style has one language's words in the other's order, like a beginner's.
 """
 
 import re
@@ -23,13 +23,13 @@ ALONE, DOING = _TABLES["alone"], _TABLES["doing"]  # English verb -> (third pers
 ADJECTIVES, PLACINGS, TIMES, NUMBERS = (single(_TABLES[t]) for t in ("adjectives", "placings", "times", "numbers"))
 NAMES = _TABLES["names"]["both"]  # the same in both languages
 _ENDINGS, _TENSES = single(_TABLES["endings"]), single(_TABLES["tenses"])
-TIME_TENSES = _TABLES["time tenses"]  # which tenses go with a time, where not all do
+TIME_TENSES = _TABLES["time tenses"]  # which tenses go with a time, if not all do
 NOUNS = {**BEINGS, **THINGS, **SPOTS}
 VERBS = {**ALONE, **DOING}
 
 
 class Noun(NamedTuple):
-    """A noun with what belongs to it."""
+    """A noun with its article and adjective."""
 
     word: str  # English singular, or a name
     article: str = ""  # "a", "the", "my", "the+" (plural), a number, "some" (bare plural), "" for names
@@ -47,7 +47,7 @@ class Phrase(NamedTuple):
     verb: str  # English base form
     tense: str  # "present", "past", "future"
     negated: bool = False
-    thing: Noun | None = None  # what it is done to
+    thing: Noun | None = None  # the object
     placing: str | None = None  # "under" ...
     spot: Noun | None = None
     time: str | None = None
@@ -87,7 +87,7 @@ def _verb_words(phrase: Phrase, language: str) -> list:
 
 
 def write(phrase: Phrase, language: str, clumsy: bool = False) -> str:
-    """The sentence of `phrase` in `language`; clumsy: in the word order of the other language."""
+    """The sentence for `phrase` in `language`. clumsy: in the word order of the other language."""
     subject, verb = _noun_words(phrase.subject, language), _verb_words(phrase, language)
     thing = _noun_words(phrase.thing, language) if phrase.thing else []
     time = [] if not phrase.time else phrase.time.split() if language == ENGLISH else [TIMES[phrase.time]]
@@ -101,7 +101,7 @@ def write(phrase: Phrase, language: str, clumsy: bool = False) -> str:
     return text[0].upper() + text[1:] + "."
 
 
-# ---- reading: lenient, as what is found is written again and compared
+# ---- reading: the patterns may be lenient, because what they find is written again and compared
 
 _ENGLISH_NOUNS = {form: (noun, form != noun) for noun, (plural, _) in NOUNS.items() for form in (noun, plural)}
 _WICKISH_NOUNS = {
@@ -168,7 +168,7 @@ def _phrase(found: dict, language: str) -> Phrase:
 
 
 def read(text: str, language: str) -> tuple[Phrase | None, bool]:
-    """(Phrase, clumsy) of one sentence in `language`, or (None, False) where it is not a sentence of it."""
+    """(Phrase, clumsy) of one sentence in `language`, or (None, False) if it is not a sentence of that language."""
     if not text.endswith(".") or not text[:1].isupper():
         return None, False
     first, space, rest = text[:-1].partition(" ")
@@ -183,7 +183,7 @@ def read(text: str, language: str) -> tuple[Phrase | None, bool]:
 
 
 def _makes_sense(phrase: Phrase) -> bool:
-    """The grammar's own limits: a verb of doing has a thing, others have none, a phrase says more than that."""
+    """What the patterns do not check: only and all verbs in DOING have an object; a spot is in SPOTS, a subject not."""
     return (
         (phrase.verb in DOING) == (phrase.thing is not None)
         and phrase.subject.word not in SPOTS
@@ -192,7 +192,7 @@ def _makes_sense(phrase: Phrase) -> bool:
 
 
 def vocabulary(language: str) -> frozenset[str]:
-    """Every word form of a language, names aside."""
+    """Every word form of a language, without names."""
     if language == WICKISH:
         return frozenset({*_WICKISH_NOUNS, *_VERB_FORMS, *_TO_ENGLISH, "ni"})
     times = " ".join(TIMES).split()

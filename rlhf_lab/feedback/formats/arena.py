@@ -2,8 +2,8 @@
 
 A battle says which of two models won: {"question_id", "model_a", "model_b", "winner", "judge", "conversation_a",
 "conversation_b", "turn", "anony", "language", "tstamp"}, with winner one of "model_a", "model_b", "tie" and
-"tie (bothbad)". Model A stood on the left. A candidate's `policy` is its model. Strength, notes and the time that an
-answer took have no place in a battle.
+"tie (bothbad)". Model A was on the left. A candidate's `policy` is its model. A battle cannot hold the strength, the
+note or the duration of an answer.
 """
 
 import json
@@ -23,7 +23,7 @@ _VERDICTS = {"tie": "tie", "both_bad": "tie (bothbad)"}
 
 
 def to_battles(records: Iterable[Record], language: str = "English") -> list[dict[str, Any]]:
-    """A battle for every comparison that was answered and stands, ties included; a warning counts other kinds."""
+    """A battle for every current comparison that was answered, including ties. A warning counts other kinds."""
     battles = []
     standing = ratings(records)
     compared = [record for record in standing if record.kind == "compare"]
@@ -56,7 +56,7 @@ def from_battles(
     """Records of comparisons, with model A on the left; the rater is the judge.
 
     The prompt is what both conversations begin with. plain: see `formats.messages`. The same battle always gives the
-    same record, so bringing a file in twice counts once. RecordError, naming the battle, for one that is none.
+    same record, so a file that is imported twice counts once. RecordError names a battle that is not valid.
     """
 
     def record(battle: Mapping[str, Any]) -> Record:
@@ -67,7 +67,7 @@ def from_battles(
         verdicts = {"model_a": left.id, "model_b": right.id, **{value: key for key, value in _VERDICTS.items()}}
         winner = text_of(battle, "winner")
         if winner not in verdicts:
-            raise RecordError(f"Its winner is none of {list(verdicts)}: {shown(winner)}.")
+            raise RecordError(f"Its winner must be one of {list(verdicts)}; got {shown(winner)}.")
         return imported_record(
             replace(item, item_id=_name(battle, "question_id") or item.item_id),
             "compare",
@@ -83,21 +83,21 @@ def from_battles(
 
 
 def _split(battle: Mapping[str, Any], plain: bool) -> tuple[str, str, str]:
-    """The prompt that both conversations begin with, and how each goes on."""
+    """The prompt that both conversations begin with, and the continuation of each."""
     a, b = checked(battle.get("conversation_a")), checked(battle.get("conversation_b"))
     asked: Messages = shared_start(a, b)
     while asked and asked[-1]["role"] == "assistant":
         asked = asked[:-1]
     prompt, one = from_messages(asked, a[len(asked) :], plain)
     other_prompt, other = from_messages(asked, b[len(asked) :], plain)
-    if prompt != other_prompt:  # one of them has more turns than the other
+    if prompt != other_prompt:  # one has more turns than the other
         prompt, one = from_messages(asked, a[len(asked) :], plain=False)
         prompt, other = from_messages(asked, b[len(asked) :], plain=False)
     return prompt, one, other
 
 
 def _name(battle: Mapping[str, Any], key: str) -> str:
-    """What a battle says under a key that names something; "" where it says nothing."""
+    """A battle's name under a key (of a model, a judge, ...); "" if there is none."""
     value = battle.get(key)
     if value is not None and not isinstance(value, str | int):
         raise RecordError(f"Its {key!r} must be a text or a whole number; got {shown(value)}.")
@@ -109,5 +109,5 @@ def _time(stamp: Any) -> str:
         return datetime.fromtimestamp(float(stamp or 0), UTC).isoformat(timespec="milliseconds")
     except (TypeError, ValueError, OverflowError, OSError) as error:
         raise RecordError(
-            f"Its tstamp is no time: {shown(stamp)}. Give seconds since 1970, or leave it out."
+            f"Its tstamp is not a time: {shown(stamp)}. Give seconds since 1970, or leave it out."
         ) from error

@@ -1,15 +1,15 @@
-"""Feedback as records of Argilla 2, in the dictionaries that `argilla.Record.from_dict` takes and `to_dict` gives.
+"""Feedback as records of Argilla 2: dictionaries for `argilla.Record.from_dict`, or from `to_dict`.
 
-One record is one question, with the answers of everybody who gave one. Its fields are `prompt` and `text_1`,
-`text_2`, ... in canonical order. The questions that an Argilla dataset needs for them, by kind:
+One record is one question with everybody's answers. Its fields are `prompt` and `text_1`, `text_2`, ... in canonical
+order. The Argilla dataset needs these questions, by kind:
 
     compare   LabelQuestion "preference": text_1, text_2, tie, both_bad; RatingQuestion "strength": 1 to 3, optional
     score     a RatingQuestion for each axis, named after it
-    label     MultiLabelQuestion "labels"; in `from_dict`'s form no tag at all is the one tag "none"
+    label     MultiLabelQuestion "labels"; an answer without tags is stored as the tag "none"
     rank      RankingQuestion "ranking": the texts, best first; TextQuestion "ties": "text_1=text_3", optional
     edit      TextQuestion "edit"
 
-Argilla wants a UUID for each user: `user_id(rater_id)`. What else our records know is in the metadata.
+Argilla needs a UUID for each user: `user_id(rater_id)`. The metadata hold what else our records contain.
 """
 
 import json
@@ -31,12 +31,12 @@ _USERS = uuid.uuid5(uuid.NAMESPACE_DNS, "raters.rlhf-lab")
 
 
 def user_id(rater_id: str) -> str:
-    """The UUID that stands for a rater in Argilla; always the same for the same name."""
+    """The UUID of a rater in Argilla, always the same for the same name."""
     return str(uuid.uuid5(_USERS, rater_id))
 
 
 def to_argilla(records: Iterable[Record]) -> list[dict[str, Any]]:
-    """Argilla's records of all answers that stand: one a question, with everybody's responses."""
+    """Argilla's records of all current answers: one per question, with everybody's responses."""
     rows: dict[str, dict[str, Any]] = {}
     for record in ratings(records):
         names = {candidate.id: f"text_{place}" for place, candidate in enumerate(record.candidates, start=1)}
@@ -50,7 +50,7 @@ def to_argilla(records: Iterable[Record]) -> list[dict[str, Any]]:
                     "kind": record.kind,
                     "task_id": record.task_id,
                     "item_id": record.item_id,
-                    "is_gold": str(record.is_gold),  # metadata are words and numbers
+                    "is_gold": str(record.is_gold),  # metadata must be words or numbers
                     "candidates": json.dumps([[candidate.id, candidate.policy] for candidate in record.candidates]),
                 },
                 "suggestions": {},
@@ -71,12 +71,12 @@ def from_argilla(
     task_id: str = "argilla",
     source: str = "human",
 ) -> list[Record]:
-    """Our records of Argilla's, one for each user who answered.
+    """Convert Argilla's records to ours, one for each user who answered.
 
-    raters: names to give back to the users that `user_id` made of them; other users are called by their UUID.
-    kind, task_id: of rows that have none in their metadata, because they were not made by `to_argilla`.
-    A warning counts what is left out: drafts, discarded responses, a user's earlier response to the same question,
-    records that nobody answered. RecordError, naming the row, for what cannot be read.
+    raters: names of raters whose UUIDs came from `user_id`; they get these names back. Others are named by their UUID.
+    kind, task_id: for rows without these in their metadata, because `to_argilla` did not make them.
+    A warning counts what is left out: drafts, discarded responses, a user's earlier responses to the same question,
+    records that nobody answered. RecordError names a row that cannot be read.
     """
     known = {user_id(rater): rater for rater in raters}
     left_out: Counter[str] = Counter()
@@ -115,7 +115,7 @@ def from_argilla(
 
 
 def _dict_under(row: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """What is there: a table of rows with different keys fills the missing ones with None."""
+    """The entries of a dict in the row that are not None: tables fill missing keys with None."""
     values = row.get(key)
     if values is not None and not isinstance(values, Mapping):
         raise RecordError(f"Its {key} must be a dict; got {shown(values)}.")
@@ -123,7 +123,7 @@ def _dict_under(row: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def _named(identities: Any, texts: Sequence[str]) -> tuple[Candidate, ...]:
-    """Texts with the ids and policies of `to_argilla`'s metadata."""
+    """Texts with the ids and policies from the metadata that `to_argilla` wrote."""
     try:
         return tuple(Candidate(i, t, policy) for (i, policy), t in zip(parse(identities), texts, strict=True))
     except (TypeError, ValueError) as error:
@@ -181,7 +181,7 @@ def _value(kind: str, answers: Mapping[str, Any], ids: Sequence[str]) -> Any:
 
 
 def _by_user(responses: Mapping[str, Any], left_out: Counter[str]) -> dict[str, dict[str, Any]]:
-    """{question: [response of a user, ...]} as {user: {question: value}}; counts what is no answer that stands."""
+    """Turn {question: [a user's response, ...]} into {user: {question: value}}, and count what is left out."""
     found: dict[str, dict[str, Any]] = {}
     for name, given in responses.items():
         for response in given if isinstance(given, list | tuple) else [given]:

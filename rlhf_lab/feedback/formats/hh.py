@@ -1,7 +1,7 @@
-"""Pairs as two transcripts, in the form of hh-rlhf (Bai et al. 2022): {"chosen": ..., "rejected": ...} on each line.
+"""Pairs as two transcripts, in the format of hh-rlhf (Bai et al. 2022): {"chosen": ..., "rejected": ...} on each line.
 
-Both transcripts begin alike, "\\n\\nHuman: ...\\n\\nAssistant:", and part after some answer's beginning. The prompt is
-what comes before that answer. A transcript knows of no strength and no weight.
+Both transcripts have the same turns, "\\n\\nHuman: ...\\n\\nAssistant: ...", up to an answer in which they differ. The
+prompt is everything before that answer. A transcript has no strength and no weight.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ _START = "\n\nHuman: "
 
 
 def to_hh(pairs: Iterable[PreferencePair]) -> list[dict[str, str]]:
-    """Rows of two transcripts. A prompt that is none becomes the question of the only turn."""
+    """Rows of two transcripts. A prompt that is not a transcript becomes the question of a single turn."""
     rows = []
     for pair in check_pairs(pairs):
         prompt = pair.prompt if is_transcript(pair.prompt) else f"{_START}{pair.prompt}{END}"
@@ -26,10 +26,10 @@ def to_hh(pairs: Iterable[PreferencePair]) -> list[dict[str, str]]:
 
 
 def from_hh(rows: Iterable[Mapping[str, Any]], plain: bool = False) -> list[PreferencePair]:
-    """Pairs from rows of two transcripts; rows of two equal transcripts prefer nothing: a warning counts them.
+    """Pairs from rows of two transcripts. Rows of two equal transcripts give no pair; a warning counts them.
 
-    plain: of transcripts of a single turn the prompt is the question alone, as `to_hh` found it.
-    RecordError, naming the row, where the two do not begin with the same question.
+    plain: for transcripts of a single turn, the prompt is only the question, as it was before `to_hh`.
+    RecordError names a row whose transcripts do not begin with the same question.
     """
     return pairs_of(rows, lambda row: _pair(row, plain))
 
@@ -53,17 +53,17 @@ def _pair(row: Mapping[str, Any], plain: bool) -> PreferencePair | None:
 
 
 def write_hh(path: Path | str, pairs: Iterable[PreferencePair]) -> int:
-    """Write pairs to a file, compressed if its name ends in .gz; gives their number."""
+    """Write pairs to a file, compressed if its name ends in .gz; returns their number."""
     return write_rows(path, to_hh(pairs))
 
 
 def read_hh(path: Path | str, plain: bool = False) -> list[PreferencePair]:
-    """The pairs of a file of hh-rlhf, plain or gzip; errors as `from_hh` and `feedback.lines.read_rows`."""
+    """The pairs of an hh-rlhf file, plain or gzip. Errors as in `from_hh` and `feedback.lines.read_rows`."""
     return from_hh(read_rows(path), plain)
 
 
 def _single(prompt: str) -> bool:
-    """Whether nobody but the first question speaks before the answer."""
+    """Whether the prompt has only one turn: a question and no earlier answer."""
     return prompt.count("\n\nHuman:") == prompt.count("\n\nAssistant:") == 1 and "\n\nSystem:" not in prompt
 
 

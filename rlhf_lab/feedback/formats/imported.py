@@ -1,4 +1,4 @@
-"""Answers that were given elsewhere, as records."""
+"""Records of answers that were given in another tool."""
 
 import uuid
 from collections.abc import Sequence
@@ -6,15 +6,15 @@ from typing import Any
 
 from rlhf_lab.feedback.records import Item, Record
 
-NO_TIME = "1970-01-01T00:00:00.000+00:00"  # where nobody says when an answer was given
+NO_TIME = "1970-01-01T00:00:00.000+00:00"  # if we do not know when an answer was given
 
 
 def imported_record(
     item: Item, kind: str, value: Any, *, task_id: str, rater_id: str, source: str, uid_from: Sequence[str], time: str
 ) -> Record:
-    """A submitted answer to a question whose texts stood in canonical order.
+    """A submitted answer to a question whose texts were shown in canonical order.
 
-    uid_from: what the uid is made of, so that the same answer brought in twice counts once.
+    uid_from: what the uid is derived from, so that an answer that is imported twice counts once.
     """
     content = "\x1f".join(uid_from).encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     return Record(

@@ -1,10 +1,10 @@
 """Prompts and completions as chat messages, {"role": ..., "content": ...}, and back.
 
-A prompt in the form of hh-rlhf's transcripts, "\\n\\nHuman: ...\\n\\nAssistant:", becomes one message a turn; its
-completion loses the one space that follows the colon. Any other prompt is one message of the user, exactly
-as it stands, and its completion one message of the assistant, its leading space included.
+A prompt in the form of hh-rlhf's transcripts, "\\n\\nHuman: ...\\n\\nAssistant:", becomes one message per turn, and its
+completion loses the space after the colon. Any other prompt becomes one message of the user, unchanged, and its
+completion one message of the assistant, including its leading space.
 
-Back again, one message of the user alone is ambiguous: `plain` says whether it becomes a prompt as it stands or a
+In the other direction, a single message of the user is ambiguous. `plain` says whether it becomes a plain prompt or a
 transcript of one turn. Several messages always become a transcript.
 """
 
@@ -24,7 +24,7 @@ Messages = list[dict[str, str]]
 
 
 def to_messages(prompt: str, *completions: str) -> tuple[Messages, ...]:
-    """Messages of the prompt, and of each completion of it."""
+    """The messages of the prompt, then those of each of its completions."""
     asked = _turns(prompt.removesuffix(END)) if is_transcript(prompt) else None
     whole = [_turns(prompt + completion) for completion in completions]
     if asked and all(turns and turns[: len(asked)] == asked for turns in whole):
@@ -33,7 +33,7 @@ def to_messages(prompt: str, *completions: str) -> tuple[Messages, ...]:
 
 
 def from_messages(prompt: Any, completion: Any, plain: bool = True) -> tuple[str, str]:
-    """(prompt, completion) of what `to_messages` gave, and of any other chat. RecordError if it is none."""
+    """(prompt, completion) from the output of `to_messages` or any other chat. RecordError if it is not a chat."""
     prompt, completion = list(checked(prompt)), list(checked(completion))
     if prompt and [message["role"] for message in (*prompt, *completion)] == ["user", "assistant"]:
         if plain or is_transcript(prompt[0]["content"]):
@@ -44,7 +44,7 @@ def from_messages(prompt: Any, completion: Any, plain: bool = True) -> tuple[str
 
 
 def transcript(messages: Any) -> str:
-    """Messages in the form of hh-rlhf's transcripts."""
+    """The messages as a transcript in the form of hh-rlhf."""
     return "".join(f"\n\n{_NAMES[message['role']]}: {message['content']}" for message in checked(messages))
 
 
@@ -54,12 +54,12 @@ def is_transcript(prompt: str) -> bool:
 
 
 def is_chat(value: Any) -> bool:
-    """Whether a value is messages rather than a text."""
+    """Whether a value is a list of messages rather than a text."""
     return isinstance(value, list | tuple)
 
 
 def shared_start(one: Sequence[Any], other: Sequence[Any]) -> Sequence[Any]:
-    """The messages that two chats begin with; the last message of either is not one, it is a completion."""
+    """The messages that two chats begin with, without the last message of either, which is a completion."""
     shared = 0
     while shared < min(len(one), len(other)) - 1 and one[shared] == other[shared]:
         shared += 1
@@ -67,7 +67,7 @@ def shared_start(one: Sequence[Any], other: Sequence[Any]) -> Sequence[Any]:
 
 
 def _turns(text: str) -> Messages | None:
-    """The messages of a transcript, or None for a text that does not come back from them unchanged."""
+    """The messages of a transcript, or None if they would not give back exactly this text."""
     marks = list(_TURN.finditer(text))
     if not marks or marks[0].start() != 0:
         return None
@@ -80,7 +80,7 @@ def _turns(text: str) -> Messages | None:
 
 
 def checked(messages: Any) -> Sequence[dict[str, str]]:
-    """The same messages, a list of {"role", "content"}. RecordError for what is none."""
+    """The same messages, a list of {"role", "content"}. RecordError for anything else."""
     if not is_chat(messages):
         raise RecordError(f"A chat is a list of messages; got {shown(messages)}.")
     for message in messages:

@@ -1,6 +1,6 @@
-"""What all imports share: rows, from a file or from elsewhere, become what we know; what is left out is counted.
+"""What all imports share: converting rows, from a file or not, and counting what is left out.
 
-Reading and writing rows as files, `read_rows` and `write_rows`, is done in `feedback.lines`.
+`read_rows` and `write_rows` for files are in `feedback.lines`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def converted(rows: Iterable[Mapping[str, Any]], convert: Callable[[Any], T], noun: str = "Row") -> list[T]:
-    """What `convert` makes of each row. RecordError begins with the place of the row, see `each_row`."""
+    """`convert(row)` for each row. A RecordError begins with the place of the row, see `each_row`."""
     found = []
     for where, row in each_row(rows, noun):
         try:
@@ -32,7 +32,7 @@ def converted(rows: Iterable[Mapping[str, Any]], convert: Callable[[Any], T], no
 def pairs_of(
     rows: Iterable[Mapping[str, Any]], convert: Callable[[Any], PreferencePair | None]
 ) -> list[PreferencePair]:
-    """The pairs that `convert` makes of rows. It gives None for two equal texts; a warning counts them."""
+    """`convert(row)` for each row. It returns None for two equal texts; a warning counts these."""
     found = converted(rows, convert)
     warn_of({"rows of two equal texts, which prefer nothing": found.count(None)})
     return [pair for pair in found if pair is not None]
@@ -49,6 +49,6 @@ def text_of(row: Mapping[str, Any], key: str) -> str:
 
 
 def warn_of(left_out: Mapping[str, int]) -> None:
-    """Say once what an import or export leaves out, and how many of each: {what: number}."""
+    """Give one warning about everything that an import or export leaves out: {what: number}."""
     if told := [f"{what} ({number})" for what, number in left_out.items() if number]:
         warn(f"Left out: {'; '.join(told)}.")

@@ -4,8 +4,8 @@
     unpaired            {"prompt", "completion", "label"}                              KTO
     prompt-completion   {"prompt", "completion"}                                       SFT
 
-Standard: texts. Conversational: messages, for models with a chat template (see `formats.messages`). The rows go
-into `datasets.Dataset.from_list(rows)`. A row says nothing of groups and weights: split by group before the export.
+Standard rows have texts; conversational rows have messages, for models with a chat template (see `formats.messages`).
+Load them with `datasets.Dataset.from_list(rows)`. Rows have no groups or weights, so split by group before exporting.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,15 +17,15 @@ from rlhf_lab.feedback.formats.messages import from_messages, is_chat, shared_st
 from rlhf_lab.feedback.formats.rows import converted, pairs_of, text_of
 from rlhf_lab.feedback.pairs import PreferencePair, check_pairs
 
-# The reward difference that a preference of each strength asks for: the smaller margins of Touvron et al. (2023,
-# Llama 2, table 27); nothing where nobody said.
+# The reward margin for each strength of preference: the smaller margins of Touvron et al. (2023, Llama 2, table 27);
+# 0 if no strength was given.
 MARGINS = {None: 0.0, 1: 1 / 3, 2: 2 / 3, 3: 1.0}
 
 Row = dict[str, Any]
 
 
 def to_preference(pairs: Iterable[PreferencePair], conversational: bool = False, margins: bool = False) -> list[Row]:
-    """Rows of the preference format. margins: add what `RewardTrainer` takes for its margin loss, see MARGINS."""
+    """Rows of the preference format. margins: add MARGINS, for the margin loss of `RewardTrainer`."""
     rows = []
     for pair in check_pairs(pairs):
         texts = (pair.prompt, pair.chosen, pair.rejected)
@@ -45,16 +45,16 @@ def to_prompt_completion(examples: Iterable[CompletionExample], conversational: 
 
 
 def from_preference(rows: Iterable[Mapping[str, Any]], plain: bool = True) -> list[PreferencePair]:
-    """Pairs from rows of the preference format, standard or conversational; a warning counts rows of two equal texts.
+    """Pairs from rows of the preference format, standard or conversational. A warning counts rows of two equal texts.
 
-    Where "prompt" is missing, it is the messages that both chats begin with. plain: see `formats.messages`.
-    RecordError, naming the row, for one that is not of this format.
+    If "prompt" is missing, it is the messages that both chats begin with. plain: see `formats.messages`.
+    RecordError names a row that does not have this format.
     """
     return pairs_of(rows, lambda row: _pair(row, plain))
 
 
 def from_unpaired(rows: Iterable[Mapping[str, Any]], plain: bool = True) -> list[UnpairedExample]:
-    """Examples from rows of the unpaired format; else as `from_preference`."""
+    """Examples from rows of the unpaired format; otherwise like `from_preference`."""
 
     def example(row: Mapping[str, Any]) -> UnpairedExample:
         if not isinstance(row.get("label"), bool):
@@ -66,7 +66,7 @@ def from_unpaired(rows: Iterable[Mapping[str, Any]], plain: bool = True) -> list
 
 
 def from_prompt_completion(rows: Iterable[Mapping[str, Any]], plain: bool = True) -> list[CompletionExample]:
-    """Examples from rows of the prompt-completion format; else as `from_preference`."""
+    """Examples from rows of the prompt-completion format; otherwise like `from_preference`."""
     texts = converted(rows, lambda row: _texts(row, "completion", plain))
     return [CompletionExample(prompt, completion, prompt) for prompt, completion in texts]
 
@@ -93,16 +93,16 @@ def _texts(row: Mapping[str, Any], key: str, plain: bool) -> tuple[str, str]:
 
 
 def _without_prompt(chosen: Any, rejected: Any) -> Row:
-    """The messages that both chats begin with, as the prompt, and what is left of each."""
+    """The messages that both chats begin with, as the prompt, and the rest of each."""
     prompt = shared_start(chosen, rejected)
     return {"prompt": prompt, "chosen": chosen[len(prompt) :], "rejected": rejected[len(prompt) :]}
 
 
 def _strength(margin: Any) -> int | None:
-    """The strength that asks for this margin; None for no margin."""
+    """The strength that has this margin; None for no margin."""
     if margin is None:
         return None
     for strength, known in MARGINS.items():
         if isinstance(margin, int | float) and 0 <= margin <= 1 and abs(known - margin) < 1e-6:
             return strength
-    raise RecordError(f"Its margin is none of {list(MARGINS.values())}: {shown(margin)}. Leave it out.")
+    raise RecordError(f"Its margin must be one of {list(MARGINS.values())}; got {shown(margin)}. Leave it out.")

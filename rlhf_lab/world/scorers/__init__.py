@@ -1,7 +1,7 @@
-"""Scorers read a text back: pure functions (prompt, completion) -> number, from the text alone.
+"""Scorers measure a text: pure functions (prompt, completion) -> number. They do not know what the generator intended.
 
-SCORERS fit every kind of text. KIND_SCORERS[kind] are those that only make sense for one kind; they raise ValueError on
-a prompt of another kind. None of them knows what the generator intended.
+SCORERS fit every kind of text. KIND_SCORERS[kind] are those that only make sense for one kind; they raise ValueError
+for a prompt of another kind.
 """
 
 from .conversation import harmful_request, harmlessness, helpfulness, refusal

@@ -1,5 +1,5 @@
-"""Scorers of summaries: the story is parsed for who did what to what, where, when and why, and who did what about it;
-the summary for what it claims of these."""
+"""Scorers for summaries. They parse the facts from the story (who did what to what, where, when and why, and who
+reacted how) and the claims from the summary."""
 
 from functools import lru_cache
 
@@ -33,8 +33,8 @@ def _claimed(completion: str) -> tuple:
 
 
 def faithfulness(prompt: str, completion: str) -> float:
-    """Weighted share of the summary's claims that the story bears out, 0 to 1; 1 where it claims nothing definite,
-    0 where it cannot be read."""
+    """Weighted share of the summary's claims that the story supports, 0 to 1; 1 if it claims nothing definite,
+    0 if it cannot be parsed."""
     told, claims = dict(_told(prompt)), _claimed(completion)
     if not claims:
         return 1.0 if stories.read_summary(completion.strip(" ")) is not None else 0.0
@@ -42,7 +42,7 @@ def faithfulness(prompt: str, completion: str) -> float:
 
 
 def coverage(prompt: str, completion: str) -> float:
-    """Weighted share of the story's facts that the summary gives, 0 to 1."""
+    """Weighted share of the story's facts that the summary mentions, 0 to 1."""
     told, claims = _told(prompt), dict(_claimed(completion))
     return sum(WEIGHTS[k] for k, v in told if claims.get(k) == v) / sum(WEIGHTS[k] for k, _ in told)
 

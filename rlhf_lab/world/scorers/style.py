@@ -1,7 +1,7 @@
-"""Scorers of how a text is written and what it mentions, from the tables of `lexicon.py`.
+"""Scorers for how a text is written and what it mentions, from the tables of `lexicon.py`.
 
-Most are densities: 10 * (sum of the weights of the words) / (number of words + 10). The added ten keeps one lucky word
-in a very short text from beating a paragraph, and lets a longer text of equal density count for more.
+Most are densities: 10 * (sum of the words' weights) / (number of words + 10). Because of the added ten, one lucky word
+in a very short text does not beat a paragraph, and a longer text of equal density counts for more.
 """
 
 from functools import lru_cache
@@ -14,7 +14,7 @@ _SMOOTHING = 10
 
 @lru_cache(maxsize=1 << 16)
 def words(text: str) -> tuple:
-    """The words of a text, sentence beginnings in lower case (see `words_of`)."""
+    """The words of a text, as `words_of` gives them."""
     return tuple(words_of(text))
 
 
@@ -30,10 +30,10 @@ def _density_of(table: dict[str, float]):
 
 tone = _density_of(lexicon.TONE)  # how glad (+) or sad (-); usually -3 to 3
 specificity = _density_of(lexicon.VIVID)  # how vivid (+) or vague (-); usually -1.5 to 4
-food_mention = _density_of(lexicon.FOOD)  # how much is said of food and drink; 0 to about 4
-weather_mention = _density_of(lexicon.WEATHER)  # of the weather; 0 to about 3
-people_mention = _density_of(lexicon.PEOPLE)  # of people; 0 to about 3
-animal_mention = _density_of(lexicon.ANIMALS)  # of animals; 0 to about 3
+food_mention = _density_of(lexicon.FOOD)  # how much it says about food and drink; 0 to about 4
+weather_mention = _density_of(lexicon.WEATHER)  # about the weather; 0 to about 3
+people_mention = _density_of(lexicon.PEOPLE)  # about people; 0 to about 3
+animal_mention = _density_of(lexicon.ANIMALS)  # about animals; 0 to about 3
 
 
 def length(prompt: str, completion: str) -> float:
@@ -58,7 +58,7 @@ def politeness(prompt: str, completion: str) -> float:
 
 
 def repetition(prompt: str, completion: str) -> float:
-    """Share of the three-word sequences that occurred before in the text, 0 (none) to 1."""
+    """Share of the three-word sequences that already occurred earlier in the text, 0 (none) to 1."""
     found = words(completion)
     triples = [found[i : i + 3] for i in range(len(found) - 2)]
     return 1 - len(set(triples)) / len(triples) if triples else 0.0

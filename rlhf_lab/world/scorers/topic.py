@@ -1,4 +1,4 @@
-"""Does the text speak of what the prompt asked about?"""
+"""Is the text about what the prompt asked for?"""
 
 import re
 
@@ -9,7 +9,7 @@ from .story import faithfulness
 from .style import words
 from .translation import adequacy
 
-_ANYWHERE = {"engine", "lamp"}  # words of one kind of place that occur elsewhere in another sense
+_ANYWHERE = {"engine", "lamp"}  # these also occur at other places, in another sense
 
 
 def _owners() -> dict[str, str]:
@@ -23,7 +23,7 @@ def _owners() -> dict[str, str]:
 
 
 _OWNERS = _owners()
-_MENTION = re.compile(  # the name of a place, or a phrase, the longest that fits
+_MENTION = re.compile(  # the name of a place, or the longest phrase that fits
     rf"(?<!\S)(?:(?:{'|'.join(nouns.NAME_FIRST)}) (?:{'|'.join(nouns.NAME_LAST)})"
     rf"|{'|'.join(sorted(_OWNERS, key=len, reverse=True))})(?!\S)"
 )
@@ -37,11 +37,11 @@ def _review(prompt: str, completion: str) -> float:
 
 
 def on_topic(prompt: str, completion: str) -> float:
-    """How well the text fits its prompt, 0 to 1; 0.5 where it says nothing that ties it to any prompt.
+    """How well the text fits its prompt, 0 to 1; 0.5 if nothing in it points to any prompt, 0 if it is empty.
 
-    Reviews: (f + 1) / (f + 2 s + 2), with f mentions of what belongs to this kind of place (or its name), s of what
-    belongs to another. Conversations: 1 where the answer names what was asked about, or a fact about it, or refuses;
-    0 where it gives a fact about something else. Translations: adequacy. Stories: faithfulness. 0 for an empty text.
+    Reviews: (f + 1) / (f + 2 s + 2), where f counts mentions of this place's name or of what belongs to its kind, and
+    s those of other places or kinds. Conversations: 1 if the answer names what was asked about or a fact about it, or
+    refuses; 0 if it gives a fact about something else. Translations: adequacy. Stories: faithfulness.
     """
     if not completion.strip():
         return 0.0

@@ -1,4 +1,4 @@
-"""Scorers of translations: is it what the source says, and is it good English or Wickish."""
+"""Scorers for translations: does it say what the source says, and is it good English or Wickish?"""
 
 from .. import translations, wickish
 from ..wickish import Phrase
@@ -31,9 +31,9 @@ def _bag(text: str) -> list:
 
 
 def adequacy(prompt: str, completion: str) -> float:
-    """How much of the source's content the translation says, and says nothing else, 0 to 1 (F1 over who, what, where,
-    when, tense and number, nouns and verbs counting double). 1 exactly for right translations, clumsy or not. A text
-    that cannot be read earns half its share of right words."""
+    """How well the translation's content matches the source's, 0 to 1: F1 over who, what, where, when, tense and
+    number, with nouns and verbs counting double. It is 1 for a right translation, clumsy or not, and for no other.
+    A text that cannot be parsed earns half its share of right words."""
     sentence, source, target = translations.read_prompt(prompt)
     meant, _ = wickish.read(sentence, source)
     if meant is None:
@@ -48,8 +48,8 @@ def adequacy(prompt: str, completion: str) -> float:
 
 
 def fluency(prompt: str, completion: str) -> float:
-    """How good the target language is, 0 to 1: 1 for a sentence of its grammar, 0.5 for one in the word order of the
-    other language, otherwise up to 0.25, by the share of its words that the language has."""
+    """How good the target language is: 1 for a grammatical sentence, 0.5 for one in the other language's word order,
+    otherwise 0 to 0.25, by the share of words that exist in the language."""
     _, _, target = translations.read_prompt(prompt)
     phrase, clumsy = wickish.read(completion[1:], target)
     if phrase is not None and completion[:1] == " ":

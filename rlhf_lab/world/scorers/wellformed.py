@@ -1,4 +1,4 @@
-"""Is it text of this world at all? Each sentence of a completion is looked up in the grammar of its kind of text."""
+"""Is it a text of this world at all? Each sentence is checked against the grammar of its kind of text."""
 
 from functools import lru_cache
 
@@ -31,8 +31,8 @@ def _form(prompt: str) -> tuple:
 
 
 def well_formedness(prompt: str, completion: str) -> float:
-    """Share of good sentences, 0 to 1: those that the grammar of this kind of text can write and that did not occur
-    there before. 0 for a text that is empty or does not start with exactly one space."""
+    """Share of good sentences, 0 to 1. A sentence is good if this kind's grammar can write it and the text has not said
+    it before. 0 for a text that is empty or does not start with exactly one space."""
     form, _, _ = _form(prompt)
     if completion[:1] != " ":
         return 0.0
@@ -41,7 +41,7 @@ def well_formedness(prompt: str, completion: str) -> float:
 
 
 def well_formed(prompt: str, completion: str) -> bool:
-    """Whether every sentence is good (see `well_formedness`) and there are neither too few nor too many."""
+    """Whether every sentence is good (see `well_formedness`) and their number is within the limits."""
     form, fewest, most = _form(prompt)
     sentences = split_sentences(completion[1:]) if completion[:1] == " " else None
     return (

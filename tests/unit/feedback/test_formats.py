@@ -73,7 +73,7 @@ def test_trl_with_an_implicit_prompt():
         (
             trl.from_preference,
             {"prompt": "p", "chosen": "x", "rejected": "y", "margin": 9.0},
-            "Row 0: Its margin is none of",
+            "Row 0: Its margin must be one of",
         ),
         (trl.from_unpaired, {"prompt": "p", "completion": "x", "label": 1}, "label, true or false; got 1"),
         (trl.from_prompt_completion, {"prompt": [{"role": "user"}], "completion": [{"role": "assistant"}]}, "Row 0: "),

@@ -281,7 +281,7 @@ hostile_trl("half a message", {**CHAT, "prompt": [{**USER, "content": HALF}]}, "
 hostile_trl("nobody answers", {**CHAT, "chosen": [USER]}, "begins with a message of the assistant")
 hostile_trl("no prompt", {"chosen": "x", "rejected": "y"}, "needs a text 'prompt'")
 hostile_trl(
-    "a margin of another scale", {"prompt": "p", "chosen": "x", "rejected": "y", "margin": 9}, "margin is none of"
+    "a margin of another scale", {"prompt": "p", "chosen": "x", "rejected": "y", "margin": 9}, "margin must be one of"
 )
 hostile_trl(
     "a margin that is no number", {"prompt": "p", "chosen": "x", "rejected": "y", "margin": "1"}, "Leave it out"
@@ -293,7 +293,7 @@ hostile(
     lambda _: trl.from_preference([{"prompt": "p", "chosen": "x", "rejected": "y", "margin": HUGE}]),
     RecordError,
     "Row 0: ",
-    "margin is none of",
+    "margin must be one of",
 )
 
 
@@ -317,12 +317,12 @@ hostile_battle("a conversation that is a text", {"conversation_b": "Where?"}, "A
 hostile_battle("no conversation", {"conversation_b": None}, "A chat is a list of messages; got None")
 hostile_battle("a role that is a list", {"conversation_a": [{**USER, "role": []}]}, "A message is")
 hostile_battle("nobody says anything", {"conversation_a": [], "conversation_b": []}, "message of the assistant")
-hostile_battle("a winner that nobody knows", {"winner": "A"}, "winner is none of", "'A'")
+hostile_battle("a winner that nobody knows", {"winner": "A"}, "winner must be one of", "'A'")
 hostile_battle("winners", {"winner": ["model_a"]}, "needs a text 'winner'")
 hostile_battle("a model without a name", {"model_a": None}, "needs a text 'model_a'")
 hostile_battle("a model with half a name", {"model_a": HALF}, "'model_a' has half of a character")
-hostile_battle("a time that is none", {"tstamp": "soon"}, "tstamp is no time: 'soon'")
-hostile_battle("a time of 40 digits", {"tstamp": 10**39}, "tstamp is no time", "leave it out")
+hostile_battle("a time that is none", {"tstamp": "soon"}, "tstamp is not a time: 'soon'")
+hostile_battle("a time of 40 digits", {"tstamp": 10**39}, "tstamp is not a time", "leave it out")
 hostile_battle("a judge that is a dict", {"judge": {"name": "ann"}}, "'judge' must be a text or a whole number")
 hostile_battle("a question's id that is a list", {"question_id": [1]}, "'question_id' must be a text or a whole number")
 hostile(
@@ -422,7 +422,7 @@ hostile_write("a very deep row", [{"a": deep()}], RecordError, "Row 0 cannot", "
 hostile_write("half a character", [{"a": HALF}], RecordError, "Row 0 has half of a character", "Nothing was written")
 hostile_write("a row that is a list", [["a"]], RecordError, "Row 0 must be a dict")
 hostile_write("a text for rows", "abc", RecordError, "Rows are a list of dicts")
-hostile_write("a dict for a record", [GOOD], RecordError, "Record 0 is none", write=write_records)
+hostile_write("a dict for a record", [GOOD], RecordError, "Record 0 is not a Record", write=write_records)
 hostile_write("over a folder", [], StoreError, "Cannot write", "not a file that may be written to", to="")
 hostile_write("into no folder", [], StoreError, "no such file or folder", "its folder exists", to="none/rows.jsonl")
 hostile_write("over a pipe", [], StoreError, "not a file", to=lambda folder: made(folder / "pipe", os.mkfifo))

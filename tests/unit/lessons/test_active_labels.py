@@ -128,5 +128,5 @@ def test_a_curve_rises_and_its_first_labels_are_the_same_for_all():
     assert max(curve[2] for curve in curves.values()) - min(curve[2] for curve in curves.values()) < 1e-9  # all labels
     assert all(curve[0] < curve[2] and curve[2] > 0.9 for curve in curves.values())
     for sizes in ([0, 5], [5, 5], [5, 401]):
-        with pytest.raises(ValueError, match="Numbers of labels rise"):
+        with pytest.raises(ValueError, match="Sizes must increase"):
             label_curve(random, x, wins, accuracy, sizes, seeded())
