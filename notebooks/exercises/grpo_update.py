@@ -8,22 +8,16 @@ from rlhf_lab.exercises.framework import Case, Exercise, mistake
 
 
 def grpo_update(
-    policy: torch.nn.Module,
-    reference: torch.nn.Module,
-    optimizer: torch.optim.Optimizer,
-    ids: Tensor,
-    mask: Tensor,
-    rewards: Tensor,
-    kl_coefficient: float,
+    policy, reference, optimizer, ids: Tensor, mask: Tensor, rewards: Tensor, kl_coefficient: float
 ) -> Tensor:
     """GRPO's first update from a rollout that the policy has just written, so that every ratio is 1.
 
     policy(ids).logits: (B, L, V), those at t predict token t + 1; reference likewise. ids: (B, L), prompts and
     completions; the K completions of a prompt are neighbours. mask: (B, L) bool, true on completion tokens, never in
-    column 0. rewards: (P, K), B = P K. kl_coefficient: price of a nat, by k3. Returns the loss before the update.
+    column 0. rewards: (P, K), B = P K. kl_coefficient: price of a nat, by k3. Returns the loss, detached.
     """
 
-    def log_probs_of(model: torch.nn.Module) -> Tensor:  # (B, L - 1), of the tokens from column 1 on
+    def log_probs_of(model) -> Tensor:  # (B, L - 1), of the tokens from column 1 on
         log_p = torch.log_softmax(model(ids).logits[:, :-1], -1)
         return log_p.gather(2, ids[:, 1:, None]).squeeze(2)
 
@@ -31,8 +25,8 @@ def grpo_update(
     advantages = (centred / (rewards.std(1, keepdim=True) + 1e-4)).reshape(-1, 1)  # (B, 1)
     new = log_probs_of(policy)
     with torch.no_grad():
-        drift = log_probs_of(reference)
-    drift = drift - new  # log reference less log policy
+        theirs = log_probs_of(reference)
+    drift = theirs - new  # log reference less log policy
     ratio = (new - new.detach()).exp()  # 1 everywhere, but it has a slope
     tokens = -ratio * advantages + kl_coefficient * (drift.exp() - 1 - drift)
     real = mask[:, 1:]
@@ -72,7 +66,12 @@ def cases():
 
 def draw(generator):
     models = _models(generator)
-    prompts, k, prompt, width = size(generator, 2, 3), size(generator, 2, 4), size(generator, 1, 2), size(generator, 3, 4)
+    prompts, k, prompt, width = (
+        size(generator, 2, 3),
+        size(generator, 2, 4),
+        size(generator, 1, 2),
+        size(generator, 3, 4),
+    )
     rows = prompts * k
     mask = torch.cat([torch.zeros(rows, prompt).bool(), right_padded(generator, rows, width)], 1)
     rewards = normal(generator, prompts, k) + normal(generator, prompts, 1, scale=3)
@@ -163,6 +162,21 @@ def not_scaled(*inputs):
 )
 def ratio_without_detach(*inputs):
     return _update(*inputs, old=lambda new: new)
+
+
+@mistake(
+    "You took the log-probability where the ratio belongs.",
+    "The gradient is right, as every ratio is 1, but the loss is not: with exp(new - new.detach()) it is GRPO's,"
+    " and from the second update on it can be clipped.",
+)
+def score_function(policy, reference, optimizer, ids, mask, rewards, kl_coefficient):
+    new, theirs = _log_probs(policy, ids), _log_probs(reference, ids).detach()
+    tokens = -new * _relative(rewards).reshape(-1, 1) + kl_coefficient * _k3(new, theirs)
+    loss = _mean(tokens, mask[:, 1:])
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
 
 
 @mistake(
@@ -287,6 +301,7 @@ EXERCISE = Exercise(
         transposed,
         not_scaled,
         ratio_without_detach,
+        score_function,
         padding_counted,
         mean_of_tokens,
         sum_of_tokens,

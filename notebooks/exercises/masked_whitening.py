@@ -29,9 +29,7 @@ def cases():
         (torch.tensor([[1.0, 2.0, 0.0], [7.0, 8.0, 9.0]]), torch.tensor([[1, 1, 0], [1, 1, 1]]).bool()),
     )
     yield Case("all the same", (torch.full((2, 2), 5.0), torch.ones(2, 2, dtype=torch.bool)))
-    yield Case(
-        "a NaN under the padding", (torch.tensor([[1.0, torch.nan, 4.0]]), torch.tensor([[1, 0, 1]]).bool())
-    )
+    yield Case("a NaN under the padding", (torch.tensor([[1.0, torch.nan, 4.0]]), torch.tensor([[1, 0, 1]]).bool()))
 
 
 def draw(generator):

@@ -8,19 +8,13 @@ from rlhf_lab.exercises.framework import Case, Exercise, mistake
 
 
 def ppo_updates(
-    policy: torch.nn.Module,
-    optimizer: torch.optim.Optimizer,
-    ids: Tensor,
-    mask: Tensor,
-    advantages: Tensor,
-    minibatches: Tensor,
-    clip: float,
+    policy, optimizer, ids: Tensor, mask: Tensor, advantages: Tensor, minibatches: Tensor, clip: float
 ) -> Tensor:
     """All of PPO's policy updates from one rollout. The policy has just written it, and nothing was learned yet.
 
     policy(ids).logits: (B, L, V), those at t predict token t + 1. ids: (B, L), prompts and completions. mask: (B, L)
     bool, true on completion tokens, never in column 0. advantages: (B, L), anything outside the mask.
-    minibatches: (U, n), the rows of each update, in order. Returns (U,), the loss before each update.
+    minibatches: (U, n), the rows of each update, in order. Returns (U,): the losses, detached.
     """
 
     def log_probs_of(rows: Tensor) -> Tensor:  # (n, L - 1), of the tokens from column 1 on

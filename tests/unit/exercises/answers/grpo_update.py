@@ -102,3 +102,14 @@ def wrong_step_before_backward(*inputs):
 
 def wrong_wrong_sign(*inputs):
     return _run(inputs, relative=lambda r: (r.mean(1, keepdim=True) - r) / (r.std(1, keepdim=True) + 1e-4))
+
+
+def wrong_score_function(policy, reference, optimizer, ids, mask, rewards, kl_coefficient):
+    advantages = (rewards - rewards.mean(1, keepdim=True)) / (rewards.std(1, keepdim=True) + 1e-4)
+    new, theirs = _of(policy, ids), _of(reference, ids).detach()
+    loss = kl_coefficient * ((theirs - new).exp() - 1 - theirs + new) - new * advantages.view(-1, 1)
+    loss = ((loss * mask[:, 1:]).sum(1) / mask[:, 1:].sum(1)).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
