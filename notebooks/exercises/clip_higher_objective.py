@@ -111,7 +111,7 @@ EXERCISE = Exercise(
     title="more room upwards",
     question="""
         A token of probability 0.01 that did well may rise to 0.012 under a clip of 0.2, one of 0.5 to 0.6. Clip-higher
-        gives rare tokens more room to rise, and leaves the bound below where it was, so that none is pushed out the
+        gives rare tokens more room to rise, and leaves the bound below where it was, so that no bad token is pushed out
         sooner. Write the objective with the two bounds.
     """,
     difficulty=2,

@@ -62,7 +62,7 @@ def _two(log_probs, old_log_probs, advantages, clip):
     return ratio * advantages, ratio.clamp(1 - clip, 1 + clip) * advantages
 
 
-@mistake("The sign is wrong.", "An optimiser goes down, and good tokens shall become likelier: minus.")
+@mistake("The sign is wrong.", "An optimiser goes down, and good tokens are to become likelier: minus.")
 def wrong_sign(log_probs, old_log_probs, advantages, mask, clip):
     return torch.minimum(*_two(log_probs, old_log_probs, advantages, clip))[mask].mean()
 
@@ -91,6 +91,14 @@ def maximum(log_probs, old_log_probs, advantages, mask, clip):
 @mistake("Your ratio is upside down.", "The new probability by the old: exp(log_probs - old_log_probs).")
 def ratio_inverted(log_probs, old_log_probs, advantages, mask, clip):
     return -torch.minimum(*_two(old_log_probs, log_probs, advantages, clip))[mask].mean()
+
+
+@mistake(
+    "Your ratio compares the new policy with itself.",
+    "It is then 1 whatever has changed, and nothing is ever clipped. The old log-probabilities are an input.",
+)
+def ratio_to_itself(log_probs, old_log_probs, advantages, mask, clip):
+    return -torch.minimum(*_two(log_probs, log_probs.detach(), advantages, clip))[mask].mean()
 
 
 @mistake(
@@ -138,10 +146,11 @@ EXERCISE = Exercise(
     title="PPO's clipped loss",
     question="""
         The same samples serve for several updates, and after the first they are no longer the policy's own. The ratio
-        of new to old probability corrects for that; the clip says how far it may be trusted. Write the loss.
+        of new to old probability corrects for that; the clip says how far it may be trusted. Write the loss: of the
+        product of ratio and advantage, and the same with the clamped ratio, each token counts the more pessimistic one.
     """,
     difficulty=3,
-    minutes=15,
+    minutes=10,
     hints=(
         "Two terms: ratio times advantage, and clipped ratio times advantage. Which of the two is the cautious one,"
         " for a good token and for a bad one?",
@@ -156,6 +165,7 @@ EXERCISE = Exercise(
         only_clipped,
         maximum,
         ratio_inverted,
+        ratio_to_itself,
         no_exponential,
         padding_counted,
         divided_by_all,

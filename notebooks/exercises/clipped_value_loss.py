@@ -105,7 +105,7 @@ EXERCISE = Exercise(
     reference=clipped_value_loss,
     title="PPO's value loss",
     question="""
-        The value head learns the returns by squared error, and it, too, should not run away on one batch. So there are
+        The value head learns the returns by squared error, and should not run away on one batch either. So there are
         two errors, of the value and of the value held close to the old one, and the larger counts.
     """,
     difficulty=2,

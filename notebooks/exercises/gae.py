@@ -79,7 +79,7 @@ def _discounted(x, factor):
 
 
 @mistake(
-    "You looked beyond the end: what stands under the padding takes part.",
+    "You looked beyond the end: what is under the padding takes part.",
     "After the last real token there is nothing: value 0, advantage 0. Set rewards and values to zero there first.",
 )
 def padding_counted(rewards, values, mask, gamma, lam):
@@ -153,7 +153,7 @@ EXERCISE = Exercise(
         and are noisier; lambda mixes them. Write the recursion, for a batch that is padded on the right.
     """,
     difficulty=3,
-    minutes=15,
+    minutes=12,
     hints=(
         "Set rewards and values under the padding to zero, and the end takes care of itself. Then go backwards, from"
         " the last column to the first, and carry the advantage along.",

@@ -60,6 +60,22 @@ def no_epsilon(rewards):
 
 
 @mistake(
+    "Your epsilon is not 1e-4, or not where it belongs.",
+    "1e-4 is added to the standard deviation itself. It decides how loud a group is whose rewards hardly differ.",
+)
+def other_epsilon(rewards):
+    return (rewards - rewards.mean(1, keepdim=True)) / (rewards.std(1, keepdim=True) + 1e-8)
+
+
+@mistake(
+    "Your epsilon is inside the square root.",
+    "There 1e-4 becomes a hundredth of a unit of reward. Add it to the standard deviation, not to the variance.",
+)
+def epsilon_in_the_root(rewards):
+    return (rewards - rewards.mean(1, keepdim=True)) / (rewards.var(1, keepdim=True) + 1e-4).sqrt()
+
+
+@mistake(
     "Your deviation has K in the denominator.",
     "With two samples that makes a factor of 1.4. torch.std divides by K - 1 by itself.",
 )
@@ -110,6 +126,8 @@ EXERCISE = Exercise(
         not_centred,
         by_variance,
         no_epsilon,
+        other_epsilon,
+        epsilon_in_the_root,
         biased,
         down_the_prompts,
         wrong_sign,

@@ -29,9 +29,7 @@ def cases():
         (torch.tensor([[1.0, 2.0, 0.0], [7.0, 8.0, 9.0]]), torch.tensor([[1, 1, 0], [1, 1, 1]]).bool()),
     )
     yield Case("all the same", (torch.full((2, 2), 5.0), torch.ones(2, 2, dtype=torch.bool)))
-    yield Case(
-        "under the padding stands a NaN", (torch.tensor([[1.0, torch.nan, 4.0]]), torch.tensor([[1, 0, 1]]).bool())
-    )
+    yield Case("a NaN under the padding", (torch.tensor([[1.0, torch.nan, 4.0]]), torch.tensor([[1, 0, 1]]).bool()))
 
 
 def draw(generator):
@@ -49,7 +47,7 @@ def _white(x, mean, variance, mask):
     return ((x - mean) * torch.rsqrt(variance + 1e-8)).masked_fill(~mask, 0.0)
 
 
-@mistake("The padding takes part in mean and variance.", "What stands there means nothing. Take both over x[mask].")
+@mistake("The padding takes part in mean and variance.", "What is there means nothing. Take both over x[mask].")
 def padding_counted(x, mask):
     return _white(x, *_statistics(x), mask)
 
@@ -62,7 +60,7 @@ def zeros_counted(x, mask):
     return _white(x, *_statistics(x.masked_fill(~mask, 0.0)), mask)
 
 
-@mistake("The padding is not zero in your result.", "Whoever sums over tokens later would count it.")
+@mistake("The padding is not zero in your result.", "A later sum over tokens would count it.")
 def padding_left(x, mask):
     mean, variance = _statistics(x[mask])
     return (x - mean) * torch.rsqrt(variance + 1e-8)
@@ -108,7 +106,7 @@ EXERCISE = Exercise(
     title="whitening under a mask",
     question="""
         PPO scales its advantages so that a learning rate means the same from batch to batch. Write it for a padded
-        batch. Anything may stand under the padding, a NaN as well.
+        batch. Anything may be under the padding, a NaN as well.
     """,
     difficulty=2,
     minutes=10,

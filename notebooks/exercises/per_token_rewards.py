@@ -111,10 +111,11 @@ EXERCISE = Exercise(
     title="rewards, token by token",
     question="""
         A reward model judges the whole text, and drifting from the reference model is paid for token by token (Ziegler
-        et al. 2019, equation 2). Put both into one tensor of rewards.
+        et al. 2019, equation 2). Put both into one tensor of rewards. Anything may be under the padding, a NaN as well:
+        NaN times 0 is NaN.
     """,
     difficulty=2,
-    minutes=10,
+    minutes=8,
     hints=(
         "First the price of every real token. Then add the score, at one place in each row. Which column is that?",
         "`last = mask.sum(1) - 1`. `rewards[torch.arange(B), last] += scores` adds at one place a row.",

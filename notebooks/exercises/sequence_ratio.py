@@ -63,7 +63,7 @@ def arithmetic(log_probs, old_log_probs, mask):
     return (_log_ratio(log_probs, old_log_probs, mask).exp() * mask).sum(1) / mask.sum(1)
 
 
-@mistake("You counted what stands under the padding.", "Fill it with zeros before you sum.")
+@mistake("You counted what is under the padding.", "Fill it with zeros before you sum.")
 def padding_summed(log_probs, old_log_probs, mask):
     return ((log_probs - old_log_probs).sum(1) / mask.sum(1)).exp()
 

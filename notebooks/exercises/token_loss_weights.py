@@ -73,7 +73,7 @@ def all_entries(mask):
     return grpo, mask.float() / mask.numel(), dr_grpo
 
 
-@mistake("There is weight on the padding.", "What stands there was never written. Its weight is zero.")
+@mistake("There is weight on the padding.", "What is there was never written. Its weight is zero.")
 def on_the_padding(mask):
     grpo, dapo, dr_grpo = _three(mask)
     return grpo.amax(1, keepdim=True).expand_as(grpo), dapo.amax().expand_as(dapo), dr_grpo.amax().expand_as(dr_grpo)

@@ -248,6 +248,7 @@ _OFTEN = (
         r"modified by an inplace operation",
         "The gradient still needs what was overwritten: x = x - y makes a new tensor, x -= y changes the old one.",
     ),
+    (r"graph a second time", "What is computed once, before a loop, must carry no gradient: torch.no_grad()."),
     (r"can't convert np|numpy\(\) on|requires grad", "Stay with tensors: .numpy() and .item() cut the gradient."),
     (r"Boolean value of Tensor", "`if` needs a single truth value. To choose per entry, use torch.where or a mask."),
     (r"operands? .*'?ellipsis'?|ellipsis", "There is still a `...` to replace."),

@@ -69,3 +69,8 @@ def wrong_divided_by_all(log_probs, old_log_probs, advantages, mask, clip):
 def wrong_only_upper(log_probs, old_log_probs, advantages, mask, clip):
     ratio, a = _ratio(log_probs, old_log_probs, mask), advantages[mask]
     return -torch.min(ratio * a, torch.minimum(ratio, torch.tensor(1 + clip)) * a).mean()
+
+
+def wrong_ratio_to_itself(log_probs, old_log_probs, advantages, mask, clip):
+    ratio, a = _ratio(log_probs, log_probs.detach(), mask), advantages[mask]
+    return -torch.min(ratio * a, ratio.clip(1 - clip, 1 + clip) * a).mean()

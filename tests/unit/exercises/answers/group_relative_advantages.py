@@ -60,3 +60,16 @@ def wrong_wrong_sign(rewards):
 
 def wrong_deviation_of_batch(rewards):
     return torch.stack([row - row.mean() for row in rewards]) / (rewards.flatten().std() + 1e-4)
+
+
+def wrong_other_epsilon(rewards):
+    return (rewards - rewards.mean(-1, True)) / (rewards.std(-1, keepdim=True) + 1e-8)
+
+
+def wrong_other_epsilon__as_a_floor(rewards):
+    return (rewards - rewards.mean(-1, True)) / rewards.std(-1, keepdim=True).clamp(min=1e-8)
+
+
+def wrong_epsilon_in_the_root(rewards):
+    centred = rewards - rewards.mean(-1, True)
+    return centred * torch.rsqrt(centred.pow(2).sum(-1, True) / (rewards.shape[1] - 1) + 1e-4)
