@@ -26,7 +26,7 @@ from rlhf_lab.training.optimisation import (
     shuffled_batches,
     warmup_cosine,
 )
-from rlhf_lab.training.reward_examples import tokenise, weight_of
+from rlhf_lab.training.reward_examples import said, tokenise, weight_of
 from rlhf_lab.training.reward_objectives import Objective, Pairs
 
 PAIRS = Pairs()
@@ -92,6 +92,12 @@ def train_reward_model(
         modules,
         optimizer,
         state={"order_seed": draw_seed(generator), "bootstrap_seed": draw_seed(generator)},
+        identity={
+            "loop": "train_reward_model",
+            "objective": repr(objective) if isinstance(objective, nn.Module) else objective,
+            "config": config,
+            "examples": [(row, said(example)) for row, example in zip(rows, examples, strict=True)],
+        },
         evaluate_every=config.evaluate_every,
         checkpoint_every=config.checkpoint_every,
         **options,
