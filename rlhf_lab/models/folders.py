@@ -5,6 +5,7 @@ path. So it has nothing to unpickle, no adapter to fetch from the hub, and no co
 """
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Collection, Iterator, Mapping
@@ -35,7 +36,7 @@ def written_whole(folder: str | Path) -> Iterator[Path]:
     Raises ValueError where `folder` is a file, OSError where it can't be written; what was there is then as it was.
     """
     folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
+    if os.path.isfile(folder):
         raise ValueError(f"{folder} is a file, so no model can be saved there. Choose another name for the folder.")
     aside = folder / UNFINISHED
     try:
@@ -59,7 +60,7 @@ def written_whole(folder: str | Path) -> Iterator[Path]:
 def settle(folder: Path) -> None:
     """Move to their places the files of a save that was killed, or just is, after it had written them all."""
     finished = folder / FINISHED
-    if not finished.is_dir():
+    if not os.path.isdir(finished):  # false, too, where there can be no such path
         return
     for path in sorted(finished.rglob("*"), reverse=True):  # a folder comes after what is in it
         with suppress(FileNotFoundError):  # another process was quicker
@@ -181,12 +182,21 @@ def assemble(
     where weights and configuration do not belong together.
     """
     weights = read_weights(folder) if weights is None else weights
-    loudness = logging.get_verbosity()
-    logging.set_verbosity_error()  # what is missing is said below
-    try:
-        with torch.device("meta"):  # for its class only
-            architecture = type(kind.from_config(config, trust_remote_code=False))
-        model, report = architecture.from_pretrained(
+    with _in_a_sentence(folder, config, kind), torch.device("meta"):  # a model without numbers, to see what it needs
+        empty = kind.from_config(config, trust_remote_code=False)
+    shapes = {name: parameter.shape for name, parameter in empty.named_parameters()}
+    if sum(map(math.prod, shapes.values())) > sum(tensor.numel() for tensor in weights.values()):
+        # Refused before `transformers` draws what is missing, which may be more than there is memory.
+        prefix = f"{empty.base_model_prefix}."
+        found = {
+            name: tensor.shape
+            for key, tensor in weights.items()
+            for name in {key, prefix + key, key.removeprefix(prefix)} & shapes.keys()
+        }
+        wrong = {name: (shape, shapes[name]) for name, shape in found.items() if shape != shapes[name]}
+        refuse_misfit(folder, shapes.keys() - found.keys(), set(), wrong)
+    with _in_a_sentence(folder, config, kind):
+        model, report = type(empty).from_pretrained(
             None,
             config=config,
             state_dict=weights,
@@ -195,6 +205,18 @@ def assemble(
             ignore_mismatched_sizes=True,  # they are in the report
             output_loading_info=True,
         )
+    wrong = {name: (found, wanted) for name, found, wanted in report["mismatched_keys"]}
+    refuse_misfit(folder, report["missing_keys"], report["unexpected_keys"], wrong)
+    return model
+
+
+@contextmanager
+def _in_a_sentence(folder: Path, config: PreTrainedConfig, kind: type) -> Iterator[None]:
+    """Errors of `transformers` as a ValueError, and none of its own reports."""
+    loudness = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
     except Exception as error:  # of any kind: it depends on the entry that is wrong
         raise ValueError(
             f"The config.json in {folder} says model_type {config.model_type}, and {kind.__name__} can't make a model"
@@ -202,9 +224,6 @@ def assemble(
         ) from error
     finally:
         logging.set_verbosity(loudness)
-    wrong = {name: (found, wanted) for name, found, wanted in report["mismatched_keys"]}
-    refuse_misfit(folder, report["missing_keys"], report["unexpected_keys"], wrong)
-    return model
 
 
 def refuse_misfit(
@@ -223,15 +242,19 @@ def refuse_misfit(
         found, wanted = map(tuple, wrong[name])
         what = f"{name} has the shape {found} and should have {wanted}"
     elif missing:
-        what = f"{len(missing)} are missing, for example {min(missing)}"
+        what = f"{min(missing)} is missing{_and_more(missing)}"
     elif unexpected:
-        what = f"{len(unexpected)} have no place in it, for example {min(unexpected)}"
+        what = f"{min(unexpected)} has no place in it{_and_more(unexpected)}"
     else:
         return
     raise ValueError(f"The weights in {folder} are not those of the model in its config.json: {what}. {AGAIN}")
 
 
+def _and_more(names: Collection[str]) -> str:
+    return f", and {len(names) - 1} more" if len(names) > 1 else ""
+
+
 def said(error: Exception) -> str:
     """The first line of what another library says; the advice comes after it."""
-    lines = str(error).strip().splitlines() or ["no reason given"]
-    return f"{type(error).__name__}: {shorten(lines[0], 150, placeholder=' ...')}"
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return shorten(lines[0], 150, placeholder=" ...")

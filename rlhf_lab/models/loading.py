@@ -6,6 +6,7 @@ guesses the reward to come; the head that reads a whole text and judges it is in
 """
 
 import copy
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -117,7 +118,7 @@ def _local_folder(name: str) -> Path:
     """The folder of a model that is not on the hub. FileNotFoundError, with what to do, where it has no model."""
     folder = data_dir() / "tiny" if name == "tiny" else Path(name)
     settle(folder)
-    if not (folder / "config.json").is_file():
+    if not os.path.isfile(folder / "config.json"):
         advice = (
             "Make it with `python data/make/tiny_model.py`."
             if name == "tiny"

@@ -8,6 +8,7 @@ tools use ours and we use theirs.
 
 import copy
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -200,7 +201,7 @@ class RewardModel(nn.Module):
         """
         folder = Path(folder)
         settle(folder)
-        if not (folder / "config.json").is_file():
+        if not os.path.isfile(folder / "config.json"):
             raise FileNotFoundError(f"There is no reward model in {folder}. Write one with RewardModel.save(folder).")
         config = load_config(folder)
         names = _saved_names(config, folder)

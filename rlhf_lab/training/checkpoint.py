@@ -19,8 +19,9 @@ from rlhf_lab.models.folders import flush, read_tensors
 
 FILE_NAME = "checkpoint.safetensors"
 
-# Settings that may change when a run goes on: what is seen of it, how much is computed at once, when it is stopped.
-FREE = {"evaluate_every", "checkpoint_every", "samples_shown", "micro_batch_tokens", "kl_limit"}
+# Settings that may change when a run goes on: what is seen of it, how much is computed at once, when it is stopped. Its
+# number of steps must not, and `TrainingLoop` names that.
+FREE = {"evaluate_every", "checkpoint_every", "samples_shown", "micro_batch_tokens", "kl_limit", "epochs", "steps"}
 
 
 # --- Which run it is ---------------------------------------------------------------------------------
@@ -65,7 +66,7 @@ def differences(then: Mapping, now: Mapping, before: str = "") -> list[str]:
             found += differences(a, b, f"{before}{key}.")
         elif a != b:
             a, b = (x.get("kind", "other") if isinstance(x, Mapping) else x for x in (a, b))
-            found.append(f"{before}{key} was {a} and is {b}")
+            found.append(f"{before}{key}: {a} then, {b} now")
     return found
 
 
@@ -149,7 +150,9 @@ def load_checkpoint(
     if generator is not None:
         there, here = saved.get("generator"), generator.get_state()
         if there is None or (there.shape, there.dtype) != (here.shape, here.dtype):
-            raise ValueError(f"{path} has no random state for a generator on {generator.device}. Use that of then.")
+            raise ValueError(
+                f"{path} has no random state for a generator on {generator.device}. Pass one like that of then."
+            )
         generator.set_state(there)
     with torch.no_grad():
         for key, target in targets.items():
