@@ -183,7 +183,7 @@ def assemble(
     """
     weights = read_weights(folder) if weights is None else weights
     with _in_a_sentence(folder, config, kind), torch.device("meta"):  # a model without numbers, to see what it needs
-        empty = kind.from_config(config, trust_remote_code=False)
+        empty = kind.from_config(config, trust_remote_code=False, attn_implementation=None)
     shapes = {name: parameter.shape for name, parameter in empty.named_parameters()}
     if sum(map(math.prod, shapes.values())) > sum(tensor.numel() for tensor in weights.values()):
         # Refused before `transformers` draws what is missing, which may be more than there is memory.
@@ -201,7 +201,7 @@ def assemble(
             config=config,
             state_dict=weights,
             dtype=dtype,
-            attn_implementation=None,  # the architecture's best, whatever the configuration says
+            attn_implementation=None,  # the best there is; a configuration could name code on the hub
             ignore_mismatched_sizes=True,  # they are in the report
             output_loading_info=True,
         )

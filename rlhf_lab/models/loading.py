@@ -102,7 +102,7 @@ def load_language_model(name_or_path: str | Path = "tiny", device=None, dtype=No
     source = HUB_NAMES.get(str(name_or_path)) if hub is None else hub
     folder = _local_folder(str(name_or_path)) if source is None else _from_hub(source)
     model = assemble(AutoModelForCausalLM, load_config(folder), folder, dtype or torch.float32)
-    model.config.name_or_path = source or str(folder)
+    model.name_or_path = model.config.name_or_path = source or str(folder)
     tokenizer = _load_tokenizer(folder)
     check_vocabulary(model, max(tokenizer.get_vocab().values(), default=0))
     try:
