@@ -100,11 +100,16 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safe_open(path, framework="pt") as file:
             tensors, metadata = {key: file.get_tensor(key).clone() for key in file.keys()}, file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path} can't be read: it is damaged, or cut short. {AGAIN}") from error
+        raise _unreadable(path, error) from error
     for key, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             raise ValueError(f"{path} has numbers that are not finite (NaN or infinity), in {key}. {AGAIN}")
     return tensors, metadata
+
+
+def _unreadable(path: Path, error: Exception) -> ValueError:
+    why = getattr(error, "strerror", None) or "it is damaged, or cut short"
+    return ValueError(f"{path} can't be read: {why}. {AGAIN}")
 
 
 def read_json(path: Path) -> dict:
@@ -112,7 +117,7 @@ def read_json(path: Path) -> dict:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError, OSError) as error:
-        raise ValueError(f"{path} can't be read: it is damaged, or cut short. {AGAIN}") from error
+        raise _unreadable(path, error) from error
     if not isinstance(found, dict):
         raise ValueError(f"{path} is not the JSON object that it should be, but a {type(found).__name__}. {AGAIN}")
     return found

@@ -37,7 +37,7 @@ class RunOptions(TypedDict, total=False):
     callback: Callable[[dict], None] | None  # gets the record of each step: a progress bar, a live chart
     evaluate: Callable[[], dict] | None  # its numbers join the record of a step, when it is time and at the end
     checkpoint: str | Path | None  # a folder to save to
-    resume: bool  # go on from what is there, and end with the very weights that an uninterrupted run has
+    resume: bool  # go on from there, and end as an uninterrupted run does; the checkpoint of another run is refused
 
 
 class TrainingLoop:

@@ -128,7 +128,7 @@ def weight_of(example: Any) -> float:
     return float(getattr(example, "weight", 1.0))
 
 
-def said(example: Any) -> tuple:
+def answer_of(example: Any) -> tuple:
     """What somebody said of the texts of an example, to notice that another one says something else of the same."""
     tiers = [len(tier) for tier in getattr(example, "tiers", ())]
     scores, tags = sorted(getattr(example, "scores", {}).items()), sorted(getattr(example, "tags", ()))

@@ -26,7 +26,7 @@ from rlhf_lab.training.optimisation import (
     shuffled_batches,
     warmup_cosine,
 )
-from rlhf_lab.training.reward_examples import said, tokenise, weight_of
+from rlhf_lab.training.reward_examples import answer_of, tokenise, weight_of
 from rlhf_lab.training.reward_objectives import Objective, Pairs
 
 PAIRS = Pairs()
@@ -96,7 +96,7 @@ def train_reward_model(
             "loop": "train_reward_model",
             "objective": repr(objective) if isinstance(objective, nn.Module) else objective,
             "config": config,
-            "examples": [(row, said(example)) for row, example in zip(rows, examples, strict=True)],
+            "examples": [(row, answer_of(example)) for row, example in zip(rows, examples, strict=True)],
         },
         evaluate_every=config.evaluate_every,
         checkpoint_every=config.checkpoint_every,
