@@ -1,7 +1,7 @@
 """RLHF Lab: the helper package behind the notebooks. This docstring is its map.
 
     objectives/    formulas only, pure functions of tensors: KL, advantages, policy losses, preference losses, best-of-n
-    models/        tokens, loading, precision, reward model, value head, sampling (a Rollout), log-probabilities
+    models/        tokens, folders, loading, precision, reward model, value head, sampling (Rollout), log-probabilities
     training/      one loop engine (loop, checkpoint, optimisation); one file a loop: language_model, reward_model,
                    policy_gradient with its algorithms, preference_optimisation (DPO and relatives), best_of_n
     feedback/      what people say: records, store, sessions, queues, raters, agreement, import and export

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from rlhf_lab.models.loading import load_language_model, trainable_copy
+from rlhf_lab.models.loading import check_vocabulary, load_language_model, trainable_copy
 from rlhf_lab.models.log_probs import completion_log_probs
 from rlhf_lab.models.reward_model import RewardModel
 from rlhf_lab.models.sampling import Rollout, sample
@@ -95,13 +95,32 @@ class Measured:
 
 
 def load_task(own: bool = True) -> Task:
-    """The shared task. own: use the reward model that the learner made in notebook 03, if there is one."""
+    """The shared task.
+
+    own: take the reward model that notebook 03 left in the learner's folder, if there is one and it can be read.
+    `Task.origin` says which one it is, and why.
+    """
     model, tokenizer = load_language_model("tiny")
-    folder, origin = data_dir() / "reward", "the reward model that ships with the course"
+    reward_model, origin = None, "the reward model that ships with the course"
     if own and own_reward_folder().is_dir():
-        folder, origin = own_reward_folder(), "your own reward model from notebook 03"
+        try:
+            reward_model, origin = _own_reward_model(model), "your own reward model from notebook 03"
+        except (OSError, ValueError):
+            origin += f", because your own in {own_reward_folder()} can't be read (make it again in notebook 03)"
+    reward_model = reward_model or RewardModel.load(data_dir() / "reward")
     prompts = tuple(load_prompts("train", "review")), tuple(load_prompts("heldout", "review"))
-    return Task(model, tokenizer, RewardModel.load(folder), TASTES[TASTE], *prompts, origin)
+    return Task(model, tokenizer, reward_model, TASTES[TASTE], *prompts, origin)
+
+
+def _own_reward_model(model: nn.Module) -> RewardModel:
+    """The learner's reward model; ValueError where it can't judge what `model` writes for this task."""
+    reward_model = RewardModel.load(own_reward_folder())
+    check_vocabulary(reward_model.trunk, len(model.get_input_embeddings().weight) - 1)
+    if len(reward_model.names) != 1:
+        raise ValueError(
+            f"The task needs one reward, and the model in {own_reward_folder()} gives {reward_model.names}."
+        )
+    return reward_model
 
 
 def own_reward_folder() -> Path:

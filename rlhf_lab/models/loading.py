@@ -1,27 +1,32 @@
 """Language models, their tokenizers, and the value head that sits on one.
 
 Everything is an ordinary `transformers` object: a causal language model and a fast tokenizer, loaded from
-safetensors, never from a pickle, and never with code from the hub. `ValueHead` reads every position and guesses
-the reward to come; the head that reads a whole text and judges it is in `reward_models.py`.
+safetensors (`folders.py`), never from a pickle, and never with code from the hub. `ValueHead` reads every position and
+guesses the reward to come; the head that reads a whole text and judges it is in `reward_model.py`.
 """
 
 import copy
-import json
+import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 import torch
+from huggingface_hub import snapshot_download
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForCausalLM, GPT2Config, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, GenerationConfig, GPT2Config, PreTrainedTokenizerFast
 from transformers.utils import logging
 
+from rlhf_lab.models.folders import AGAIN, assemble, load_config, said, settle, written_whole
 from rlhf_lab.models.precision import in_its_precision
 from rlhf_lab.paths import data_dir
 
 logging.disable_progress_bar()  # of reading and writing files, which takes no time; downloads keep theirs
 
 HUB_NAMES = {"gpt2": "openai-community/gpt2", "smollm2": "HuggingFaceTB/SmolLM2-135M-Instruct"}
+# What is fetched of a model on the hub: never a pickle.
+HUB_FILES = ["*config.json", "model*.safetensors", "model.safetensors.index.json", "tokenizer.json", "*tokens*.json"]
 PAD_TOKEN, END_TOKEN = "<|pad|>", "<|end|>"
 
 
@@ -93,77 +98,80 @@ def load_language_model(name_or_path: str | Path = "tiny", device=None, dtype=No
 
     Dropout is set to zero everywhere, in training too: reinforcement learning compares log-probabilities of
     the same tokens at two moments, and dropout would make them differ for no reason.
-    Raises FileNotFoundError, with what to do, where the model is not there or cannot be downloaded.
+    Raises FileNotFoundError, with what to do, where the model is not there or cannot be downloaded; ValueError, with
+    what is wrong, where its folder is damaged.
     """
-    name = hub or str(name_or_path)
-    source = hub or HUB_NAMES.get(name)
-    if source is None:  # a folder
-        source = str(data_dir() / "tiny") if name == "tiny" else name
-        _check_folder(Path(source), name)
+    source = HUB_NAMES.get(str(name_or_path)) if hub is None else hub
+    folder = _local_folder(str(name_or_path)) if source is None else _from_hub(source)
+    model = assemble(AutoModelForCausalLM, load_config(folder), folder, dtype or torch.float32)
+    model.name_or_path = model.config.name_or_path = source or str(folder)
+    tokenizer = _load_tokenizer(folder)
+    check_vocabulary(model, max(tokenizer.get_vocab().values(), default=0))
     try:
-        config = load_config(source)
-        model = AutoModelForCausalLM.from_pretrained(
-            source,
-            config=config,
-            dtype=dtype or torch.float32,
-            attn_implementation="sdpa",
-            trust_remote_code=False,
-            use_safetensors=True,
-        )
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(source)
-    except OSError as error:
-        raise FileNotFoundError(
-            f"Could not load the model {name!r} from {source!r}: {str(error).splitlines()[0]}\n"
-            "A model that does not ship with the course comes from the Hugging Face hub. Connect to the network"
-            f" once and run `hf download {source}`, or pass the path of a folder with config.json,"
-            " model.safetensors and tokenizer.json, or use load_language_model('tiny'), which needs no network."
-        ) from error
+        if (folder / "generation_config.json").is_file():
+            model.generation_config = GenerationConfig.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # of any kind: it depends on the entry that is wrong
+        raise ValueError(f"{folder / 'generation_config.json'} can't be read ({said(error)}). {AGAIN}") from error
     _ensure_pad_token(model, tokenizer)
     return model.to(device).eval(), tokenizer
 
 
-def _check_folder(folder: Path, name: str) -> None:
-    """Raises FileNotFoundError, with what to do, where a folder has no model."""
-    if not (folder / "config.json").is_file():
+def _local_folder(name: str) -> Path:
+    """The folder of a model that is not on the hub. FileNotFoundError, with what to do, where it has no model."""
+    folder = data_dir() / "tiny" if name == "tiny" else Path(name)
+    settle(folder)
+    if not os.path.isfile(folder / "config.json"):
         advice = (
             "Make it with `python data/make/tiny_model.py`."
             if name == "tiny"
             else f'Check the path; a model on the hub is asked for by hub="owner/name", or as {" or ".join(HUB_NAMES)}.'
         )
         raise FileNotFoundError(f"There is no model in {folder} (no config.json). {advice}")
+    return folder
 
 
-def _refuse_pickles(folder: Path) -> None:
-    """Raises ValueError where a folder's index names weights that are no safetensors: they would be unpickled."""
-    for index in folder.glob("*.index.json"):
-        named = json.loads(index.read_text(encoding="utf-8")).get("weight_map", {}).values()
-        others = sorted({file for file in named if not str(file).endswith(".safetensors")})
-        if others:
-            raise ValueError(
-                f"{index} names {others[0]}, which is no safetensors file. Files of other kinds can run code when they"
-                " are read, so the course does not read them. Save the model again as safetensors."
-            )
+def _from_hub(name: str) -> Path:
+    """A local copy of a model on the hub, from the cache if there is no network; FileNotFoundError, with what to do."""
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        raise ValueError(f'A model on the hub is asked for by hub="owner/name", and {name!r} is no such name.')
+    try:
+        return Path(snapshot_download(name, allow_patterns=HUB_FILES))
+    except Exception as error:  # of any kind: it depends on what is wrong with the network, or the name
+        raise FileNotFoundError(
+            f"Could not load the model {name!r} from the Hugging Face hub ({said(error)}). Connect to the network once"
+            f" and run `hf download {name}`, or pass the path of a folder with config.json, model.safetensors and"
+            " tokenizer.json, or use load_language_model('tiny'), which needs no network."
+        ) from error
 
 
-def load_config(source: str | Path):
-    """The configuration of a saved model, with dropout zero everywhere. ValueError where its weights are a pickle."""
-    _refuse_pickles(Path(source))
-    config = AutoConfig.from_pretrained(source, trust_remote_code=False)
-    for key in vars(config):
-        if key.endswith("pdrop") or "dropout" in key:
-            setattr(config, key, 0.0)
-    if getattr(config, "activation_function", None) == "gelu_new":
-        config.activation_function = "gelu_pytorch_tanh"  # the same function, in one kernel
-    return config
+def _load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    if not (folder / "tokenizer.json").is_file():
+        raise FileNotFoundError(f"tokenizer.json is missing in {folder}. {AGAIN}")
+    try:
+        return PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # of any kind: it depends on the entry that is wrong
+        raise ValueError(f"The tokenizer in {folder} can't be read ({said(error)}). {AGAIN}") from error
+
+
+def check_vocabulary(model: nn.Module, largest: int) -> None:
+    """Raises ValueError where the largest id of a token is one that the model lacks. A GPU would not say so."""
+    known = len(model.get_input_embeddings().weight)
+    if largest >= known:
+        raise ValueError(
+            f"There is a token with the id {largest}, but the model knows only the ids 0 to {known - 1}. The tokenizer"
+            " is of another model: load both from one folder."
+        )
 
 
 def save_language_model(model: nn.Module, tokenizer, folder: str | Path) -> Path:
-    """Write a model and its tokenizer as an ordinary transformers folder (safetensors and JSON)."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    model.save_pretrained(folder, safe_serialization=True)
-    tokenizer.save_pretrained(folder)
-    return folder
+    """Write a model and its tokenizer as an ordinary transformers folder (safetensors and JSON).
+
+    All of it or nothing: a save that fails or is killed leaves the folder as it was. Errors: `written_whole`.
+    """
+    with written_whole(folder) as aside:
+        model.save_pretrained(aside, safe_serialization=True)
+        tokenizer.save_pretrained(aside)
+    return Path(folder)
 
 
 def _ensure_pad_token(model: nn.Module, tokenizer) -> None:

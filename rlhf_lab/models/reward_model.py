@@ -8,15 +8,26 @@ tools use ours and we use theirs.
 
 import copy
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import AutoModel, AutoModelForSequenceClassification
 
-from rlhf_lab.models.loading import hidden_states, load_config, trunk_and_head
+from rlhf_lab.models.folders import (
+    AGAIN,
+    WEIGHTS,
+    assemble,
+    load_config,
+    read_tensors,
+    refuse_misfit,
+    settle,
+    written_whole,
+)
+from rlhf_lab.models.loading import check_vocabulary, hidden_states, trunk_and_head
 from rlhf_lab.models.tokens import encode_completions, encode_prompts, micro_batches_by_length, pad_right
 from rlhf_lab.objectives.masked import at_least_float32
 
@@ -101,6 +112,7 @@ class RewardModel(nn.Module):
 
     def _in_pieces(self, read, ids: Tensor, lengths: Tensor, micro_batch_tokens: int) -> Tensor:
         """What `read` (forward or features) gives for right-padded ids (B, L), computed piece by piece."""
+        check_vocabulary(self.trunk, int(ids.max()))
         pieces = micro_batches_by_length(lengths, micro_batch_tokens)
         found = []
         for rows in pieces:
@@ -139,9 +151,9 @@ class RewardModel(nn.Module):
         padded on the right. Its head has no constant, so ours goes into the bias of the trunk's last layer norm. Where
         that has none (Llama), others see scores that are less by a constant, `reward_bias` in the configuration.
         An architecture that `transformers` knows no such model for is written in a form that only `load` reads.
-        Raises ValueError where no padding token is known: others look for the last token before the padding.
+        All of it or nothing: a save that fails or is killed leaves the folder as it was. Errors: `written_whole`, and a
+        ValueError where no padding token is known: others look for the last token before the padding.
         """
-        folder = Path(folder)
         config = copy.deepcopy(self.trunk.config)
         if tokenizer is not None:
             config.pad_token_id = tokenizer.pad_token_id
@@ -162,13 +174,13 @@ class RewardModel(nn.Module):
                     f"The weights do not fit {type(other).__name__}, for example {min(wrong)}. If the trunk has"
                     " adapters (LoRA), merge them first."
                 )
-            config.architectures, config.reward_bias, file_name = [type(other).__name__], bias, "model.safetensors"
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file({k: v.contiguous() for k, v in state.items()}, folder / file_name, metadata={"format": "pt"})
-        config.save_pretrained(folder)
-        if tokenizer is not None:
-            tokenizer.save_pretrained(folder)
-        return folder
+            config.architectures, config.reward_bias, file_name = [type(other).__name__], bias, WEIGHTS
+        with written_whole(folder) as aside:
+            save_file({k: v.contiguous() for k, v in state.items()}, aside / file_name, metadata={"format": "pt"})
+            config.save_pretrained(aside)
+            if tokenizer is not None:
+                tokenizer.save_pretrained(aside)
+        return Path(folder)
 
     def _folded_constant(self) -> tuple[dict[str, Tensor], list[float]]:
         """The weights with the head's constant b moved into the trunk's last norm, and what could not be moved, (K,).
@@ -190,21 +202,18 @@ class RewardModel(nn.Module):
     def load(cls, folder: str | Path, device=None) -> "RewardModel":
         """Read a reward model that `save` wrote, or any model for sequence classification with a linear head `score`.
 
-        Raises FileNotFoundError where there is none.
+        Raises FileNotFoundError where there is none; ValueError, with what is wrong, where the folder is damaged or has
+        no such head, as that of a language model.
         """
         folder = Path(folder)
-        if not ((folder / OWN_FILE).is_file() or (folder / "config.json").is_file()):
+        settle(folder)
+        if not os.path.isfile(folder / "config.json"):
             raise FileNotFoundError(f"There is no reward model in {folder}. Write one with RewardModel.save(folder).")
         config = load_config(folder)
-        names = [config.id2label[i] for i in range(config.num_labels)]
-        if (folder / OWN_FILE).is_file():
-            with torch.random.fork_rng(devices=[]):  # weights drawn here are replaced two lines on
-                reward_model = cls(AutoModel.from_config(config), outputs=names)
-            reward_model.load_state_dict(load_file(folder / OWN_FILE))
-            return reward_model.to(device).eval()
-        other = AutoModelForSequenceClassification.from_pretrained(
-            folder, config=config, dtype=torch.float32, trust_remote_code=False, use_safetensors=True
-        )
+        names = _saved_names(config, folder)
+        if (folder / OWN_FILE).is_file() and type(config) not in AutoModelForSequenceClassification._model_mapping:
+            return cls._load_own(config, names, folder).to(device).eval()
+        other = assemble(AutoModelForSequenceClassification, config, folder)
         if not isinstance(getattr(other, "score", None), nn.Linear):
             raise ValueError(f"{type(other).__name__} has no linear head called `score`, so we cannot read its scores.")
         reward_model = cls(other.base_model, outputs=names)
@@ -212,6 +221,36 @@ class RewardModel(nn.Module):
             reward_model.head.weight.copy_(other.score.weight)
             reward_model.head.bias.copy_(torch.tensor(getattr(config, "reward_bias", None) or [0.0] * len(names)))
         return reward_model.to(device).eval()
+
+    @classmethod
+    def _load_own(cls, config, names: Sequence[str], folder: Path) -> "RewardModel":
+        """A model of an architecture that `transformers` knows no model for sequence classification of."""
+        weights, _ = read_tensors(folder / OWN_FILE)
+        trunk, found = (
+            {key.removeprefix(part): value for key, value in weights.items() if key.startswith(part)}
+            for part in ("trunk.", "head.")
+        )
+        reward_model = cls(assemble(AutoModel, config, folder, weights=trunk), outputs=names)
+        wanted = reward_model.head.state_dict()
+        shapes = {key: (found[key].shape, wanted[key].shape) for key in wanted.keys() & found.keys()}
+        wrong = {key: both for key, both in shapes.items() if both[0] != both[1]}
+        refuse_misfit(folder, wanted.keys() - found.keys(), found.keys() - wanted.keys(), wrong)
+        reward_model.head.load_state_dict(found)
+        return reward_model
+
+
+def _saved_names(config, folder: Path) -> list[str]:
+    """The names of the outputs in a saved configuration; ValueError unless they and their constants are in order."""
+    labels, bias = config.id2label, getattr(config, "reward_bias", None)
+    if not labels or sorted(labels) != list(range(len(labels))) or len(set(labels.values())) < len(labels):
+        raise ValueError(f"{folder / 'config.json'}: id2label must name the outputs 0, 1, ... It is {labels}. {AGAIN}")
+    numbers = isinstance(bias, list) and all(isinstance(b, int | float) and math.isfinite(b) for b in bias)
+    if bias is not None and not (numbers and len(bias) == len(labels)):
+        raise ValueError(
+            f"{folder / 'config.json'}: reward_bias must be {len(labels)} finite numbers, one for each output. It is"
+            f" {bias}. {AGAIN}"
+        )
+    return [labels[i] for i in range(len(labels))]
 
 
 def cautious(scores: Tensor, caution: float = 1.0) -> Tensor:

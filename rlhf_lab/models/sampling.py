@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from transformers.cache_utils import Cache, DynamicLayer
 
-from rlhf_lab.models.loading import context_length, trunk_and_head
+from rlhf_lab.models.loading import check_vocabulary, context_length, trunk_and_head
 from rlhf_lab.models.precision import BrokenModelError, check_weights, computes_in, in_its_precision, logits_of
 from rlhf_lab.models.tokens import decode_completions, encode_completions, encode_prompts, pad_left, pad_right
 
@@ -224,6 +224,7 @@ def sample(
     check_generator(generator)
     rows = encode_prompts(tokenizer, prompts)
     _check_context(model, rows, max_new_tokens)
+    check_vocabulary(model, max(map(max, rows)))
     device = next(model.parameters()).device
     model.eval()
     trunk, head = trunk_and_head(model)

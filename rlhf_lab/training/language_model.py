@@ -13,7 +13,7 @@ from typing import Unpack
 import torch
 from torch import Tensor, nn
 
-from rlhf_lab.models.loading import context_length, hidden_states, trunk_and_head
+from rlhf_lab.models.loading import check_vocabulary, context_length, hidden_states, trunk_and_head
 from rlhf_lab.models.log_probs import token_log_probs
 from rlhf_lab.models.precision import ready_to_learn
 from rlhf_lab.models.tokens import encode_completions, encode_prompts, micro_batches_by_length, pad_right
@@ -93,6 +93,7 @@ def train_language_model(
         {"model": model},
         optimizer,
         state={"tokens": 0, "order_seed": draw_seed(generator)},
+        identity={"loop": "train_language_model", "config": config, "documents": rows},
         evaluate_every=config.evaluate_every,
         checkpoint_every=config.checkpoint_every,
         **options,
@@ -160,6 +161,7 @@ def _tokenise(model: nn.Module, tokenizer, documents: Sequence, completion_only_
     prompts = encode_prompts(tokenizer, [document.prompt for document in documents])
     completions = encode_completions(tokenizer, [document.completion for document in documents])
     rows, limit = [], context_length(model)
+    check_vocabulary(model, max(max(row, default=0) for row in (*prompts, *completions)))
     for i, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
         if len(prompt) + len(completion) > limit:
             raise ValueError(

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TypedDict
 import torch
 from torch import Tensor, nn
 
-from rlhf_lab.training.checkpoint import load_checkpoint, save_checkpoint
+from rlhf_lab.training.checkpoint import describe, load_checkpoint, make_folder, save_checkpoint
 
 
 @dataclass
@@ -37,7 +38,7 @@ class RunOptions(TypedDict, total=False):
     callback: Callable[[dict], None] | None  # gets the record of each step: a progress bar, a live chart
     evaluate: Callable[[], dict] | None  # its numbers join the record of a step, when it is time and at the end
     checkpoint: str | Path | None  # a folder to save to
-    resume: bool  # go on from what is there, and end with the very weights that an uninterrupted run has
+    resume: bool  # go on from there, and end as an uninterrupted run does; the checkpoint of another run is refused
 
 
 class TrainingLoop:
@@ -52,7 +53,8 @@ class TrainingLoop:
     or Jupyter's stop button ends the loop *after* the current step: in the middle of one, half of the weights
     could be updated. A second interrupt ends it at once.
 
-    state is what a checkpoint remembers besides weights, moments and the generator: numbers and strings only.
+    state is what a checkpoint remembers besides weights, moments and the generator: numbers only. identity has the
+    parts of the run, by name, that must be the same when it goes on: settings, data, reward (see `describe`).
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class TrainingLoop:
         optimizer: torch.optim.Optimizer,
         *,
         state: dict | None = None,
+        identity: dict | None = None,
         generator: torch.Generator | None = None,
         callback: Callable[[dict], None] | None = None,
         evaluate: Callable[[], dict] | None = None,
@@ -80,8 +83,19 @@ class TrainingLoop:
         self.checkpoint, self.checkpoint_every = checkpoint, checkpoint_every
         self.result = TrainingResult()
         self.state = {"step": 0, "seconds": 0.0} | (state or {})
+        if checkpoint is not None:
+            same = {**(identity or {}), "steps": total, "optimiser": type(optimizer).__name__}
+            learned = {f"{name}.{key}": p for name, module in modules.items() for key, p in module.named_parameters()}
+            same |= {
+                "trained": [key for key, p in learned.items() if p.requires_grad],
+                "dtype": ", ".join(sorted({str(p.dtype) for p in learned.values()})),
+                "remembers": ", ".join(self.state),
+            }
+            self.identity = {key: describe(part) for key, part in same.items()}
         if resume:
-            self.state = load_checkpoint(checkpoint, modules, optimizer, generator)
+            self._go_on()
+        elif checkpoint is not None:
+            make_folder(checkpoint)  # a place that can't be written shows now, and not after the training
         self._stop_requested, self._in_step, self._previous_handler = False, False, None
         self._kept: list[Tensor] = []  # the weights that `stop` puts back; none before the first good loss
         self._kept_from = "at the start"
@@ -164,9 +178,19 @@ class TrainingLoop:
             raise KeyboardInterrupt
         self._stop_requested = True
 
+    def _go_on(self) -> None:
+        """Take up the run of the checkpoint."""
+        self.state = load_checkpoint(self.checkpoint, self.modules, self.optimizer, self.generator, self.identity)
+        if self.state["step"] >= self.total:
+            warnings.warn(
+                f"The run in {self.checkpoint} is finished: all {self.total} steps are done, and nothing is left to do."
+                " The model has the weights of its end.",
+                stacklevel=4,
+            )
+
     def _save(self) -> None:
         if self.checkpoint is not None:
-            save_checkpoint(self.checkpoint, self.modules, self.optimizer, self.state, self.generator)
+            save_checkpoint(self.checkpoint, self.modules, self.optimizer, self.state, self.generator, self.identity)
 
 
 def is_due(step: int, every: int) -> bool:

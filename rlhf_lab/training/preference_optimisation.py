@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from rlhf_lab.models.loading import context_length
 from rlhf_lab.models.log_probs import completion_log_probs
+from rlhf_lab.models.precision import ready_to_learn
 from rlhf_lab.models.sampling import Rollout
 from rlhf_lab.models.tokens import micro_batches_by_length
 from rlhf_lab.objectives.direct import (
@@ -39,6 +40,7 @@ from rlhf_lab.objectives.direct import (
 from rlhf_lab.training.loop import RunOptions, TrainingLoop, TrainingResult
 from rlhf_lab.training.optimisation import (
     apply_gradients,
+    check_settings,
     draw_seed,
     make_optimizer,
     not_finite,
@@ -193,6 +195,8 @@ def train_on_preferences(
     label only; for texts longer than the model reads; and for a missing reference, or one that is the policy itself.
     """
     config = config or PreferenceOptimisationConfig()
+    check_settings(config, PreferenceOptimisationConfig)
+    ready_to_learn(policy, "policy")
     if objective.reference and (reference is None or reference is policy):
         raise ValueError(
             f"{type(objective).__name__} compares the policy with a reference that stays as it is"
@@ -213,6 +217,12 @@ def train_on_preferences(
         {"policy": policy},
         optimizer,
         state={"order_seed": draw_seed(generator)},
+        identity={
+            "loop": "train_on_preferences",
+            "objective": objective,
+            "config": config,
+            "examples": [(data.texts.prompts, data.texts.texts, data.good.tolist(), data.weights.tolist())],
+        },
         evaluate_every=config.evaluate_every,
         checkpoint_every=config.checkpoint_every,
         **options,
@@ -224,9 +234,10 @@ def train_on_preferences(
             batch = torch.tensor(next(batches))
             learning_rate = warmup_cosine(step, total, config.learning_rate, warmup, config.final_fraction)
             loss, metrics = _backward(policy, data, batch, objective, config)
+            run.keep_if_best(loss)
             norm = apply_gradients(optimizer, learning_rate, config.max_gradient_norm)
             if not math.isfinite(loss + norm):
-                run.stop(not_finite(step, loss, norm, learning_rate))
+                run.stop(not_finite(step, loss, norm, learning_rate, updated=step > 0))
                 break
             run.report(loss=loss, **metrics, learning_rate=learning_rate, gradient_norm=norm)
     return run.result

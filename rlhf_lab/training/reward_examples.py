@@ -17,7 +17,7 @@ from typing import Any
 
 from rlhf_lab.feedback import Record
 from rlhf_lab.feedback.pairs import ratings
-from rlhf_lab.models.loading import context_length
+from rlhf_lab.models.loading import check_vocabulary, context_length
 from rlhf_lab.models.reward_model import RewardModel
 from rlhf_lab.models.tokens import encode_completions, encode_prompts
 
@@ -128,6 +128,13 @@ def weight_of(example: Any) -> float:
     return float(getattr(example, "weight", 1.0))
 
 
+def answer_of(example: Any) -> tuple:
+    """What somebody said of the texts of an example, to notice that another one says something else of the same."""
+    tiers = [len(tier) for tier in getattr(example, "tiers", ())]
+    scores, tags = sorted(getattr(example, "scores", {}).items()), sorted(getattr(example, "tags", ()))
+    return is_tie(example), getattr(example, "strength", None), tiers, scores, tags, weight_of(example)
+
+
 def self_preferences(examples: Sequence[Any], rows: Sequence[Sequence[Sequence[int]]]) -> list[int]:
     """Numbers of the pairs and rankings that prefer a text to itself, as the model reads it; rows as of `tokenise`.
 
@@ -151,6 +158,7 @@ def tokenise(reward_model: RewardModel, tokenizer, examples: Sequence[Any]) -> l
     if len(examples) == 0:
         raise ValueError("There are no ratings to learn from. Rate some first: a dozen show the idea.")
     rows, limit = _rows(tokenizer, examples), context_length(reward_model.trunk)
+    check_vocabulary(reward_model.trunk, max(max(text) for texts in rows for text in texts))
     for i, texts in enumerate(rows):
         longest = max(map(len, texts))
         if longest > limit:

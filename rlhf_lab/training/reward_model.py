@@ -29,7 +29,7 @@ from rlhf_lab.training.optimisation import (
     shuffled_batches,
     warmup_cosine,
 )
-from rlhf_lab.training.reward_examples import self_preferences, tokenise, weight_of
+from rlhf_lab.training.reward_examples import answer_of, self_preferences, tokenise, weight_of
 from rlhf_lab.training.reward_objectives import Objective, Pairs
 
 PAIRS = Pairs()
@@ -97,6 +97,12 @@ def train_reward_model(
         modules,
         optimizer,
         state={"order_seed": draw_seed(generator), "bootstrap_seed": draw_seed(generator)},
+        identity={
+            "loop": "train_reward_model",
+            "objective": repr(objective) if isinstance(objective, nn.Module) else objective,
+            "config": config,
+            "examples": [(row, answer_of(example)) for row, example in zip(rows, examples, strict=True)],
+        },
         evaluate_every=config.evaluate_every,
         checkpoint_every=config.checkpoint_every,
         **options,

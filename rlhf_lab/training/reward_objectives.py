@@ -103,6 +103,9 @@ class PairsWithTies(nn.Module):
         ties = check_pairs(examples)
         return cls(tie_losses, math.log(2.0) + _log_odds(ties, len(examples)))
 
+    def extra_repr(self) -> str:
+        return f"{self.tie_losses.__name__}, propensity={self.start:.6g}"
+
     @property
     def propensity(self) -> Tensor:
         """The parameter of the tie model: any number, the larger the more ties."""
@@ -251,6 +254,9 @@ class OrdinalScores(nn.Module):
         self.register_buffer("first", cutpoints[:, :1].clone())
         self.register_buffer("gaps", cutpoints.diff(dim=1))
         self.shift = nn.Parameter(torch.zeros(cutpoints.numel()))
+
+    def extra_repr(self) -> str:
+        return f"{self.axes}, lowest={self.lowest}"
 
     @classmethod
     def for_examples(
