@@ -3,16 +3,17 @@
     objectives/    formulas only, pure functions of tensors: KL, advantages, policy losses, preference losses, best-of-n
     models/        tokens, folders, loading, reward model, value head, sampling (a Rollout), log-probabilities
     training/      one loop engine (loop, checkpoint, optimisation); one file a loop: language_model, reward_model,
-                   policy_gradient with its algorithms, best_of_n
+                   policy_gradient with its algorithms, preference_optimisation (DPO and relatives), best_of_n
     feedback/      what people say: records, store, sessions, queues, raters, agreement, import and export
     evaluation/    win rates, intervals, calibration, probes, judges
-    widgets/       rating panels, quizzes, sliders, progress, for notebooks
+    widgets/       rating panels, quizzes (what they ask is in notebooks/quizzes/), sliders, progress
     exercises/     the engine that checks exercises and names mistakes; their content is in notebooks/exercises/
     world/         the tiny town: grammar, scorers, tastes, simulated raters; its words are in data/world/
     lessons/       what one or two notebooks need and nobody else
     plots          figures, live charts, token heat maps
     paths          where data and a learner's own files are
     databases      opening SQLite files
+    texts          what counts as a text
 
 Imports point down: notebooks -> lessons and data/make -> training, evaluation, widgets -> models, feedback, world,
 exercises -> objectives, paths. A test holds every file to it. To read one PPO update, start at `train_policy` in

@@ -1,4 +1,4 @@
-"""What our SQLite files share: patience with a locked file, and what an error of SQLite's means."""
+"""What our SQLite files share: patience with a locked file, rows that are read back, and what SQLite's errors mean."""
 
 import random
 import sqlite3
@@ -22,14 +22,30 @@ def patiently(connection: sqlite3.Connection, statement: str, deadline: float) -
         time.sleep(random.uniform(0.0003, 0.003))
 
 
+def add_event(connection: sqlite3.Connection, row: dict[str, str | None]) -> int:
+    """Add a row (column -> value) to the table `events` and read it back; gives its number.
+
+    IntegrityError where it is not there as it was written: a trigger can swallow a row without a word.
+    """
+    columns, values = ", ".join(row), tuple(row.values())
+    connection.execute(f"INSERT INTO events ({columns}) VALUES ({', '.join('?' * len(row))})", values)
+    kept = connection.execute(f"SELECT seq, {columns} FROM events WHERE uid = ?", (row["uid"],)).fetchone()
+    if kept is None or kept[1:] != values:
+        raise sqlite3.IntegrityError(
+            "what was written could not be read back; a trigger in the file may have undone it"
+        )
+    return kept[0]
+
+
 def is_locked(error: sqlite3.Error) -> bool:
     """Whether somebody else is using the file."""
     return _primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def is_damaged(error: sqlite3.Error) -> bool:
-    """Whether the file is no database, or a broken one."""
-    return _primary_code(error) in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+    """Whether the file is no database, a broken one, or one whose tables are not as we made them."""
+    codes = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)  # the last: no such table, column
+    return isinstance(error, sqlite3.IntegrityError) or _primary_code(error) in codes
 
 
 def _primary_code(error: sqlite3.Error) -> int | None:

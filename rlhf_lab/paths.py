@@ -1,10 +1,12 @@
-"""Where things live: what ships with the course, and what a learner makes.
+"""Where things live: what ships with the course, and what a learner makes; and how a file is written.
 
 Two folders, never mixed. `data_dir()` is read only. `home_dir()` holds a learner's ratings and trained
 models; deleting it resets the course.
 """
 
 import os
+import shutil
+import uuid
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -25,7 +27,53 @@ def data_dir() -> Path:
 
 
 def home_dir() -> Path:
-    """The folder for a learner's own results, made if needed: $RLHF_LAB_HOME, or my_lab/ in the checkout."""
-    folder = Path(os.environ.get("RLHF_LAB_HOME") or REPOSITORY / "my_lab").expanduser()
-    folder.mkdir(parents=True, exist_ok=True)
+    """The folder for a learner's own results, made if needed: $RLHF_LAB_HOME, or my_lab/ in the checkout.
+
+    Raises ValueError where it cannot be made or may not be written to.
+    """
+    named = os.environ.get("RLHF_LAB_HOME")
+    folder = Path(named or REPOSITORY / "my_lab")
+    try:
+        folder = folder.expanduser()
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError("it may not be written to")
+    except FileExistsError as error:
+        raise _unusable(named, folder, "a file has that name, or a link that leads nowhere") from error
+    except OSError as error:
+        raise _unusable(named, folder, error.strerror or str(error)) from error
+    except RuntimeError as error:  # "~somebody" that this machine does not know
+        raise _unusable(named, folder, "nobody of that name has a home here") from error
     return folder
+
+
+def _unusable(named: str | None, folder: Path, reason: str) -> ValueError:
+    shown = str(folder) if len(str(folder)) <= 120 else f"{str(folder)[:120]}..."
+    if named:
+        todo = "Set it to a folder that is there or can be made; without it, my_lab/ in the checkout is used."
+        return ValueError(f"RLHF_LAB_HOME names {shown}, which cannot be used ({reason}). {todo}")
+    todo = "Set RLHF_LAB_HOME to a folder that may be written to."
+    return ValueError(f"Your results cannot be kept in {shown} ({reason}). {todo}")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that is at every moment the old one or the new one, whole; after an error it is the old one.
+
+    OSError where it cannot be written, also where the name belongs to a folder or a device.
+    """
+    path = path.resolve()  # not the link but what it points to
+    old = path.exists()
+    if old and not (path.is_file() and os.access(path, os.W_OK)):
+        raise OSError("it is not a file that may be written to")
+    unfinished = path.with_name(f".{uuid.uuid4().hex}.unfinished")
+    try:
+        with open(unfinished, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # before the name is given, or a power cut could leave an empty file
+        if old:
+            shutil.copymode(path, unfinished)
+        os.replace(unfinished, path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise

@@ -37,6 +37,29 @@ STYLE = {
 }
 
 
+def _label(name: str) -> str:
+    """A name that somebody gave, as Matplotlib shows it letter for letter: "$" begins no formula, "_" hides nothing."""
+    name = str(name).replace("$", r"\$")
+    return f" {name}" if name.startswith("_") else name
+
+
+def _text(text: object) -> str:
+    """Text that somebody or some model wrote, as HTML: its letters only, in a reading direction of its own."""
+    return f"<bdi>{html.escape(str(text))}</bdi>"
+
+
+def _page(tag: str, style: str, caption: str, content: str) -> str:
+    """An element around such texts. What looks like LaTeX stays as written, and long words are broken.
+
+    MathJax 3, in JupyterLab, and MathJax 2, in exported pages, each have a class that they leave alone. A page that
+    is not trusted keeps only the first value of `overflow-wrap`.
+    """
+    wrap = "overflow-wrap:break-word;overflow-wrap:anywhere"
+    label = "caption" if tag == "table" else "div"
+    note = f"<{label} style='text-align:left'>{_text(caption)}</{label}>" if caption else ""
+    return f"<{tag} class='mathjax_ignore tex2jax_ignore' style='{wrap};{style}'>{note}{content}</{tag}>"
+
+
 def new_figure(columns: int = 1, rows: int = 1, width: float = 8.0, height: float = 2.8):
     """A figure in the course's style, not yet shown: (figure, axes). Show it with `show`."""
     plt.rcParams.update(STYLE)  # for good: titles and legends look their style up when they are made, after this
@@ -103,7 +126,7 @@ class LiveChart:
                 points = [(m[self.x], m[name]) for m in self.history if m.get(name) is not None]
                 if points:
                     steps, values = np.array(points, float).T
-                    _draw_line(axis, steps, values, name.replace("_", " "), self.smooth)
+                    _draw_line(axis, steps, values, _label(name.replace("_", " ")), self.smooth)
             axis.set_title(title)
             axis.set_xlabel(self.x)
             if len(names) > 1 and axis.lines:  # nothing may have been measured yet
@@ -165,7 +188,7 @@ def runs_figure(
         for number, (run, history) in enumerate(histories.items()):
             points = [(r[x], r[name]) for r in history if r.get(x) is not None and r.get(name) is not None]
             if points:
-                _draw_line(axis, *np.array(points, float).T, run, smooth, COLOURS[number % len(COLOURS)])
+                _draw_line(axis, *np.array(points, float).T, _label(run), smooth, COLOURS[number % len(COLOURS)])
         if not axis.lines:
             known = sorted({key for history in histories.values() for record in history for key in record})
             raise ValueError(f"No run has recorded {name!r} together with {x!r}. Recorded are: {', '.join(known)}.")
@@ -173,27 +196,31 @@ def runs_figure(
         axis.set_xlabel(x)
     lines = [line for axis in np.atleast_1d(axes) for line in axis.lines if not line.get_label().startswith("_")]
     handles = {line.get_label(): line for line in lines}  # a run is named once, wherever it was drawn
-    named = [run for run in histories if run in handles]
+    named = [label for label in map(_label, histories) if label in handles]
     np.atleast_1d(axes)[0].legend([handles[run] for run in named], named)
     return figure
 
 
 def side_by_side(columns: Mapping[str, Sequence], caption: str = "") -> None:
-    """Show texts in a table, one column a heading. Every cell is escaped: model text is never HTML."""
+    """Show texts in a table, one column a heading. Every cell is escaped: model text is never HTML, nor LaTeX.
+
+    Raises ValueError unless all columns have the same length.
+    """
     display(_table(columns, caption), raw=True)
 
 
 def _table(columns: Mapping[str, Sequence], caption: str) -> dict[str, str]:
+    columns = {title: list(column) for title, column in columns.items()}
+    if len({len(column) for column in columns.values()}) > 1:
+        lengths = ", ".join(f"{title!r} has {len(column)}" for title, column in columns.items())
+        raise ValueError(f"A table needs columns of one length: {lengths}.")
     rows = list(zip(*columns.values(), strict=True))
-    head = "".join(f"<th style='text-align:left'>{html.escape(str(title))}</th>" for title in columns)
+    head = "".join(f"<th style='text-align:left'>{_text(title)}</th>" for title in columns)
     cell = "<td style='text-align:left;vertical-align:top;max-width:26em;white-space:pre-wrap'>{}</td>"
-    body = "".join(
-        "<tr>" + "".join(cell.format(html.escape(str(value).strip())) for value in row) + "</tr>" for row in rows
-    )
-    note = f"<caption style='text-align:left'>{html.escape(caption)}</caption>" if caption else ""
+    body = "".join("<tr>" + "".join(cell.format(_text(str(value).strip())) for value in row) + "</tr>" for row in rows)
     plain = "\n\n".join("\n".join(f"{t}: {str(v).strip()}" for t, v in zip(columns, row, strict=True)) for row in rows)
-    table = f"<table>{note}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return {"text/html": table, "text/plain": plain}
+    table = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+    return {"text/html": _page("table", "", caption, table), "text/plain": plain}
 
 
 def show_tokens(tokens: Sequence[str], marked: Sequence[bool] | None = None, caption: str = "") -> None:
@@ -203,12 +230,14 @@ def show_tokens(tokens: Sequence[str], marked: Sequence[bool] | None = None, cap
     tokens are put between bars, the marked ones in brackets. Raises ValueError unless there is one mark a token.
     """
     marked = [False] * len(tokens) if marked is None else list(marked)
+    if len(marked) != len(tokens):
+        raise ValueError(f"There are {len(marked)} marks for {len(tokens)} tokens.")
     drawn = [token.replace(" ", "·").replace("\n", "↵") for token in tokens]
-    box = "<span style='border:1px solid rgba(128,128,128,.45);padding:1px 3px;margin:1px;white-space:pre{}'>{}</span>"
+    box = "<span style='border:1px solid rgba(128,128,128,.45);padding:1px 3px;margin:1px{}'>{}</span>"
     shade = ";background:rgba(0,114,178,.22);border-bottom:3px solid #0072B2"
-    boxes = [box.format(shade if mark else "", html.escape(token)) for token, mark in zip(drawn, marked, strict=True)]
-    note = f"<div>{html.escape(caption)}</div>" if caption else ""
-    page = f"<div style='line-height:2.1;font-family:monospace'>{note}{'<wbr>'.join(boxes)}</div>"
+    boxes = [box.format(shade if mark else "", _text(token)) for token, mark in zip(drawn, marked, strict=True)]
+    style = "line-height:2.1;font-family:monospace;white-space:pre-wrap"
+    page = _page("div", style, caption, "<wbr>".join(boxes))
     plain = "|".join(f"[{token}]" if mark else token for token, mark in zip(drawn, marked, strict=True))
     display({"text/html": page, "text/plain": f"{caption}\n{plain}".strip()}, raw=True)
 
@@ -232,15 +261,13 @@ def show_token_values(tokens: Sequence[str], values: Mapping[str, Sequence[float
         largest = max((abs(value) for value in row), default=0.0) or 1.0
         boxes = [
             box.format("0,114,178" if value >= 0 else "213,94,0", 0.75 * abs(value) / largest, f"{value:+.2f}", text)
-            for value, text in zip(row, map(html.escape, drawn), strict=True)
+            for value, text in zip(row, map(_text, drawn), strict=True)
         ]
-        page.append(f"<div><b>{html.escape(name)}</b></div><div>{'<wbr>'.join(boxes)}</div>")
+        page.append(f"<div><b>{_text(name)}</b></div><div>{'<wbr>'.join(boxes)}</div>")
         plain.append(f"{name}: " + " ".join(f"{t}({v:+.2f})" for t, v in zip(drawn, row, strict=True)))
-    note = f"<div>{html.escape(caption)}</div>" if caption else ""
     style = "line-height:1.25;font-family:monospace;white-space:pre-wrap"
-    display(
-        {"text/html": f"<div style='{style}'>{note}{''.join(page)}</div>", "text/plain": "\n".join(plain)}, raw=True
-    )
+    shown = _page("div", style, caption, "".join(page))
+    display({"text/html": shown, "text/plain": "\n".join(plain)}, raw=True)
 
 
 def weights_figure(names: Sequence[str], mean: np.ndarray, deviation: np.ndarray, title: str) -> Figure:
@@ -249,7 +276,7 @@ def weights_figure(names: Sequence[str], mean: np.ndarray, deviation: np.ndarray
     figure, axis = new_figure(width=6.5, height=0.26 * len(names) + 0.9)
     colours = [COLOURS[0] if mean[k] >= 0 else COLOURS[1] for k in order]
     axis.barh(range(len(order)), mean[order], xerr=deviation[order], color=colours, ecolor="#777777", height=0.65)
-    axis.set_yticks(range(len(order)), [names[k] for k in order])
+    axis.set_yticks(range(len(order)), [_label(names[k]) for k in order])
     axis.axvline(0, color="#777777", linewidth=0.8)
     axis.set_title(title)
     axis.set_xlabel("weight, in logits per standard deviation of the attribute")

@@ -29,6 +29,11 @@ One file in `notebooks/exercises/`, named like the function, holds everything ab
 5. **`EXERCISE`**, which puts it together: title, question (what and why, in Markdown), difficulty 1 to 5, minutes,
    two hints of growing help, and the names of the inputs by which the result must be differentiable.
 
+A step of a loop is an exercise like any other. Its inputs hold the model and the optimizer (`TinyLanguageModel` and
+`TinyRewardModel` of `rlhf_lab.exercises.drawing` are small enough). Besides what is returned, the check compares all
+weights of all models afterwards. `steps` puts the steps into the stub, as comments. Whatever else an answer leaves
+behind, such as an input that is overwritten, is found by the engine, for every exercise.
+
 Such a file imports `Case`, `Exercise` and `mistake` from `rlhf_lab.exercises.framework`, and helpers that draw inputs
 from `rlhf_lab.exercises.drawing`. Then three steps are left:
 
@@ -37,11 +42,10 @@ from `rlhf_lab.exercises.drawing`. Then three steps are left:
   wrong ones, each with the mistake it must be recognised as.
 - Put what `python -m rlhf_lab.exercises NAME` prints into the notebook. A test holds the notebook to it.
 
-Loops, other orders of summation, in-place operations and float64 must all be accepted. A mistake that nobody thought
-of must still be rejected: the tests change the reference automatically and require that nearly all of it is noticed.
+Loops, other orders of summation and float64 must all be accepted, and in-place operations on copies. A mistake that
+nobody thought of must still be rejected: the tests change the reference automatically and require that nearly all of it
+is noticed.
 """
 
 from rlhf_lab.exercises.catalogue import find, names
 from rlhf_lab.exercises.checking import check, hint, judge
-
-__all__ = ["check", "find", "hint", "judge", "names"]

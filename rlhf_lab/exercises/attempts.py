@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
-from rlhf_lab.databases import is_damaged, is_locked, patiently
+from rlhf_lab.databases import add_event, is_damaged, is_locked, patiently
 from rlhf_lab.paths import home_dir
 
 _SCHEMA = """
@@ -79,26 +79,31 @@ class ProgressStore:
 
     def append(self, kind: str, name: str, detail: dict[str, Any] | None = None) -> None:
         """Add an event; when this returns, it is on the disk."""
-        row = (
-            str(uuid.uuid4()),
-            datetime.now(UTC).isoformat(timespec="milliseconds"),
-            kind,
-            name,
-            json.dumps(detail or {}, sort_keys=True),
-        )
+        row = {
+            "uid": str(uuid.uuid4()),
+            "ts_utc": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "kind": kind,
+            "name": name,
+            "detail": json.dumps(detail or {}, sort_keys=True),
+        }
         with self._connection("BEGIN IMMEDIATE") as connection:
-            connection.execute("INSERT INTO events (uid, ts_utc, kind, name, detail) VALUES (?, ?, ?, ?, ?)", row)
+            add_event(connection, row)
 
     def events(self) -> list[Event]:
-        """Everything that happened, in order. Without a file: nothing, and none is made."""
+        """Everything that happened, in order. Without a file: nothing, and none is made.
+
+        A row that is damaged is an event of kind "damaged", whose name is the row's number.
+        """
         try:
             if not self.path.exists():
                 return []
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: no folder for it
             raise ProgressError(_unusable(error)) from error
+        # As bytes: SQLite would refuse the whole answer for one text that is not UTF-8.
+        texts = ", ".join(f"CAST({column} AS BLOB)" for column in ("kind", "name", "detail"))
         with self._connection("BEGIN IMMEDIATE") as connection:
-            rows = connection.execute("SELECT kind, name, detail FROM events ORDER BY seq").fetchall()
-            return [Event(kind, name, json.loads(detail)) for kind, name, detail in rows]
+            rows = connection.execute(f"SELECT seq, {texts} FROM events ORDER BY seq").fetchall()
+            return [_event(*row) for row in rows]
 
     @contextmanager
     def _connection(self, begin: str) -> Iterator[sqlite3.Connection]:
@@ -140,17 +145,21 @@ def record(kind: str, name: str, **detail: Any) -> str:
     """Keep an event; gives an empty string, or a sentence on why it could not be kept. Never raises."""
     try:
         ProgressStore().append(kind, name, detail)
-    except (ProgressError, OSError, TypeError) as error:
+    except (ProgressError, OSError, TypeError, ValueError) as error:
         return f"(Your progress was not kept: {error} The course goes on without.)"
     return ""
 
 
 def states() -> tuple[dict[str, State], str]:
-    """The state of every exercise there is a trace of, and an empty string, or a sentence on why there is none."""
+    """The state of every exercise there is a trace of, and an empty string, or a sentence on what cannot be read."""
     try:
-        return fold(ProgressStore().events()), ""
+        events = ProgressStore().events()
     except (ProgressError, OSError) as error:
         return {}, f"Your progress cannot be shown: {error} Everything else works without."
+    damaged = [event.name for event in events if event.kind == "damaged"]
+    few = ", ".join(damaged[:5]) + (", ..." if len(damaged) > 5 else "")
+    trouble = f"Damaged rows of progress.sqlite are passed over: {few}. Solving again mends what is missing."
+    return fold(events), trouble if damaged else ""
 
 
 def fold(events: list[Event]) -> dict[str, State]:
@@ -164,9 +173,19 @@ def fold(events: list[Event]) -> dict[str, State]:
         if event.kind == "solved":
             solved.add(event.name)
         elif event.kind == "hinted" and event.name not in solved:
-            hints.setdefault(event.name, set()).add(event.detail.get("number"))
+            hints.setdefault(event.name, set()).add(str(event.detail.get("number")))
     known = [*attempts, *(name for name in hints if name not in attempts)]
     return {name: State(attempts.get(name, 0), name in solved, len(hints.get(name, ()))) for name in known}
+
+
+def _event(number: int, kind: bytes | None, name: bytes | None, detail: bytes | None) -> Event:
+    try:
+        event = Event(kind.decode(), name.decode(), json.loads(detail.decode()))
+        if isinstance(event.detail, dict):
+            return event
+    except (AttributeError, ValueError, RecursionError):  # nothing there, no text, no JSON
+        pass
+    return Event("damaged", str(number), {})
 
 
 def _unusable(reason: Exception) -> str:

@@ -85,15 +85,15 @@ def judge(exercise: Exercise, function: Callable) -> Verdict:
         return not_attempted
     words = [difference(mine, theirs, exercise.unordered) for mine, theirs in zip(yours, expected, strict=False)]
     wrong = next((i for i, word in enumerate(words) if word), None)
+    if wrong is None and (effect := next((mine.effect for mine in yours if mine.effect), "")):
+        text = f"{name}: not yet. What it returns is right, but {effect}\n{_ending(name)}"
+        return Verdict("wrong", text, printed=printed)
     if wrong is None:
         text = f"{name}: correct, in all of {len(cases)} cases. The notebook goes on with yours."
         return Verdict("correct", text, printed=printed)
 
     found = _recognise(exercise, yours) if len(yours) == len(cases) else None
-    ending = (
-        "  The notebook goes on with the package's own until then. For a hint, run in a new cell:\n"
-        f'    from rlhf_lab.exercises import hint; hint("{name}")'
-    )
+    ending = _ending(name)
     if found is not None:
         mistake, i = found.mistake, found.case
         lines = [f"{name}: not yet. {mistake.name}", f"  {mistake.explanation}"]
@@ -104,6 +104,13 @@ def judge(exercise: Exercise, function: Callable) -> Verdict:
     lines = [f"{name}: not yet. In case {wrong + 1} of {len(cases)}, {words[wrong]}", "  The case is"]
     text = "\n".join([*lines, *_case_lines(exercise, cases[wrong], yours[wrong], expected[wrong]), ending])
     return Verdict("wrong", text, printed=printed)
+
+
+def _ending(name: str) -> str:
+    return (
+        "  The notebook goes on with the package's own until then. For a hint, run in a new cell:\n"
+        f'    from rlhf_lab.exercises import hint; hint("{name}")'
+    )
 
 
 @cache
@@ -148,7 +155,7 @@ def _recognise(exercise: Exercise, yours: list[Outcome]) -> _Found | None:
 
 def _alike(yours: Outcome, mistaken: Outcome, expected: Outcome, unordered: bool) -> bool:
     """Whether a mistake explains an outcome. Gradients are looked at only where they are what gives it away."""
-    if yours.failure or mistaken.failure:
+    if yours.failure or mistaken.failure or mistaken.weights:
         return agrees(yours, mistaken, unordered)
     yours_value, mistaken_value = Outcome(yours.value), Outcome(mistaken.value)
     if not agrees(mistaken_value, Outcome(expected.value), unordered):
@@ -168,6 +175,9 @@ def _case_lines(exercise: Exercise, case: Case, yours: Outcome, expected: Outcom
             mine = yours.gradients.get(name)
             lines.append(f"    gradient of {name}, yours:    {_gradient(mine)}")
             lines.append(f"    gradient of {name}, expected: {_gradient(gradient)}")
+        for name, theirs in expected.weights.items():
+            lines.append(f"    weights of {name} afterwards, yours:    {shown(yours.weights[name])}")
+            lines.append(f"    weights of {name} afterwards, expected: {shown(theirs)}")
     return lines
 
 

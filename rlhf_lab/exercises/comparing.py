@@ -10,7 +10,7 @@ from numbers import Number
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rlhf_lab.exercises.execution import Outcome
 
@@ -27,7 +27,9 @@ def difference(yours: Outcome, expected: Outcome, unordered: bool = False) -> st
     mine, theirs = yours.value, expected.value
     if unordered and isinstance(mine, list | tuple) and isinstance(theirs, list | tuple):
         mine, theirs = _sorted(mine), _sorted(theirs)
-    return _value_difference(mine, theirs) or _gradient_difference(yours, expected)
+    return (
+        _value_difference(mine, theirs) or _gradient_difference(yours, expected) or _weight_difference(yours, expected)
+    )
 
 
 def agrees(yours: Outcome, expected: Outcome, unordered: bool = False) -> bool:
@@ -106,7 +108,10 @@ def _tensor_difference(yours: Tensor, expected: Tensor) -> str:
     if bool(close.all()):
         return ""
     if bool((mine.isnan() & ~theirs.isnan()).any()):
-        return "there is a NaN (not a number): 0/0, inf - inf, the logarithm of a negative number?"
+        return (
+            "there is a NaN (not a number): 0/0, inf - inf, the logarithm of a negative number? Or a product with a"
+            " mask: 0 * inf and 0 * NaN are NaN, while masked_fill and x[mask] leave out what is there."
+        )
     if bool((mine.isinf() & ~theirs.isinf()).any()):
         return "there is an infinite number: an exponential of something large, or the logarithm of zero?"
     return _first(~close)
@@ -131,6 +136,11 @@ def _dtype(x: Tensor) -> str:
 def _gradient_difference(yours: Outcome, expected: Outcome) -> str:
     for name, theirs in expected.gradients.items():
         mine = yours.gradients.get(name)
+        if mine is not None and bool(mine.isnan().any()):
+            return (
+                f"the value is right, but its gradient with respect to {name} holds a NaN: training would lose all"
+                " weights to it. Somewhere on the way is an infinite number, often an exponential, times zero."
+            )
         if theirs is None or not bool(theirs.any()):
             if mine is not None and not bool(mine.any()):
                 continue  # a gradient of zeros and none at all are the same
@@ -147,11 +157,22 @@ def _gradient_difference(yours: Outcome, expected: Outcome) -> str:
     return ""
 
 
+def _weight_difference(yours: Outcome, expected: Outcome) -> str:
+    for name, theirs in expected.weights.items():
+        if words := _tensor_difference(yours.weights[name], theirs):
+            return f"what it returns is right, but the weights of {name} are not, afterwards: {words}"
+    return ""
+
+
 # --- Values as a learner can read them ---------------------------------------------------------------
 
 
 def shown(value: Any, limit: int = 160) -> str:
     """A value in one short line: numbers rounded to four digits, large tensors cut."""
+    if isinstance(value, nn.Module):
+        return f"a model with {sum(p.numel() for p in value.parameters())} weights"
+    if isinstance(value, torch.optim.Optimizer):
+        return f"{type(value).__name__}, learning rate {value.param_groups[0]['lr']:g}"
     if isinstance(value, Tensor):
         text = _nested(value.tolist()) if value.numel() <= 64 else ""
         if not text or len(text) > limit:

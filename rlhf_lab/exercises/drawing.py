@@ -1,9 +1,11 @@
-"""Random inputs for cases: small, of varied size, from a generator that is passed in."""
+"""Random inputs for cases: small, of varied size, from a generator that is passed in. And two models to train."""
+
+from types import SimpleNamespace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-GARBAGE = 1e4  # what may stand under the padding: loud, so that it is noticed where it is counted
+GARBAGE = 1e4  # what may be under the padding: loud, so that it is noticed where it is counted
 
 
 def size(generator: torch.Generator, low: int, high: int) -> int:
@@ -38,3 +40,39 @@ def holes(generator: torch.Generator, rows: int, width: int) -> Tensor:
 def with_garbage(values: Tensor, mask: Tensor, garbage: float = GARBAGE) -> Tensor:
     """The values, with garbage where the mask is false."""
     return torch.where(mask, values, torch.full_like(values, garbage))
+
+
+class TinyLanguageModel(nn.Module):
+    """A causal language model of a few dozen weights that is called as transformers' models are.
+
+    Each token's logits come from the mean of the embeddings of the real tokens so far.
+    """
+
+    def __init__(self, generator: torch.Generator, vocabulary: int = 6, width: int = 3):
+        super().__init__()
+        self.embedding = nn.Parameter(normal(generator, vocabulary, width))
+        self.head = nn.Parameter(normal(generator, width, vocabulary))
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> SimpleNamespace:
+        """input_ids, attention_mask: (B, L). The result has `logits`, (B, L, vocabulary)."""
+        return SimpleNamespace(logits=_means(self.embedding, input_ids, attention_mask) @ self.head)
+
+
+class TinyRewardModel(nn.Module):
+    """A reward model of a few dozen weights, called as the package's: ids and mask, (B, L), to rewards, (B,)."""
+
+    def __init__(self, generator: torch.Generator, vocabulary: int = 6, width: int = 3):
+        super().__init__()
+        self.embedding = nn.Parameter(normal(generator, vocabulary, width))
+        self.head = nn.Parameter(normal(generator, width))
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        column = torch.arange(ids.shape[1])
+        last = column.masked_fill(~mask.bool(), -1).max(1).values  # of the real tokens
+        return _means(self.embedding, ids, mask)[torch.arange(len(ids)), last] @ self.head
+
+
+def _means(embedding: Tensor, ids: Tensor, mask: Tensor | None) -> Tensor:
+    real = torch.ones_like(ids) if mask is None else mask
+    real = real.to(embedding.dtype)[..., None]  # (B, L, 1)
+    return (embedding[ids] * real).cumsum(1) / real.cumsum(1).clamp(min=1)

@@ -6,6 +6,7 @@ answer comes all the same.
 """
 
 import contextlib
+import copy
 import ctypes
 import dis
 import io
@@ -19,7 +20,7 @@ from types import TracebackType
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rlhf_lab.exercises.framework import Case
 
@@ -37,10 +38,12 @@ class Failure:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a function made of a case: its value and gradients, or why there are none."""
+    """What a function made of a case: its value, gradients and the models it trained, or why there is nothing."""
 
     value: Any = None
     gradients: dict[str, Tensor | None] = field(default_factory=dict)  # None: the result does not depend on it
+    weights: dict[str, Tensor] = field(default_factory=dict)  # of every model among the inputs, afterwards, in one row
+    effect: str = ""  # what the call left behind that a later cell would trip over, for the learner
     failure: Failure | None = None
 
 
@@ -114,24 +117,93 @@ def _end(thread: threading.Thread) -> None:
 
 
 def _outcome(function: Callable, case: Case, parameters: Sequence[str], by: Sequence[str]) -> Outcome:
-    leaves, inputs = {}, []
+    leaves, inputs, memo = {}, {}, {}
     for name, value in zip(parameters, case.inputs, strict=True):
         if isinstance(value, Tensor):
             value = value.clone()
             if name in by:
                 leaves[name] = value.requires_grad_(True)
-                value = value * 1  # not a leaf, so that it may be changed in place
-        elif isinstance(value, list):
-            value = [list(item) if isinstance(item, list) else item for item in value]
-        inputs.append(value)
+                value = value * 1  # not a leaf: where it is overwritten, that is said, and not that autograd minds
+        else:
+            value = _copied(value, memo)  # one memo: an optimizer's copy goes on with the copied model
+        inputs[name] = value
     try:
-        value = function(*inputs)
+        value = function(*inputs.values())
         gradients = _gradients(value, leaves)
+        effect = _changed(case, inputs) or _held(value, leaves) or _left_behind(function, case, parameters)
     except _TimeIsUp:
         raise
     except BaseException as error:
         return Outcome(failure=Failure(type(error).__name__, explain(error, function, parameters)))
-    return Outcome(_detached(value), gradients)
+    weights = {
+        name: torch.cat([p.detach().flatten() for p in model.parameters()])
+        for name, model in inputs.items()
+        if isinstance(model, nn.Module)
+    }
+    return Outcome(_detached(value), gradients, weights, effect)
+
+
+def _copied(value: Any, memo: dict[int, Any]) -> Any:
+    """A deep copy, of a model with the gradients that somebody may have left in it."""
+    new = copy.deepcopy(value, memo)
+    if isinstance(value, nn.Module):
+        for mine, theirs in zip(new.parameters(), value.parameters(), strict=True):
+            mine.grad = None if theirs.grad is None else theirs.grad.clone()
+    return new
+
+
+def _changed(case: Case, inputs: dict[str, Any]) -> str:
+    """What a call did to its inputs: overwritten tensors and lists, switches that were turned. Models may learn."""
+    for (name, after), before in zip(inputs.items(), case.inputs, strict=True):
+        if isinstance(before, nn.Module):
+            if after.training != before.training:
+                return (
+                    f"it leaves {name} in {'train' if after.training else 'eval'}() mode, which it was not in before."
+                )
+            pairs = zip(after.parameters(), before.parameters(), strict=True)
+            if any(mine.requires_grad != theirs.requires_grad for mine, theirs in pairs):
+                return f"it switches requires_grad of the weights of {name}, and leaves it so."
+        elif isinstance(before, Tensor):
+            same = torch.equal(after.detach().nan_to_num(), before.nan_to_num())
+            if after.dtype != before.dtype or after.shape != before.shape or not same:
+                return f"it overwrites its input {name}, which later cells go on with. Work on a copy: {name}.clone()."
+            if after.requires_grad and after.is_leaf:
+                return f"it switches requires_grad on in its input {name}. Do it on a copy: {name}.detach().clone()."
+        elif isinstance(before, list) and after != before:
+            return f"it changes the list {name}, which later cells go on with. Make a new one."
+    return ""
+
+
+def _held(value: Any, leaves: dict[str, Tensor]) -> str:
+    results = value if isinstance(value, tuple | list) else [value]
+    if not leaves and any(isinstance(v, Tensor) and v.requires_grad for v in results):
+        return "what it returns still hangs on to a graph of gradients. Return it with .detach()."
+    return ""
+
+
+def _left_behind(function: Callable, case: Case, parameters: Sequence[str]) -> str:
+    """What shows only when a function is called twice on the same tensors, now with requires_grad switched on."""
+    if not all(isinstance(v, Tensor | int | float | str | bool | list | tuple | None) for v in case.inputs):
+        return ""  # a step of training may be different the second time
+    memo: dict[int, Any] = {}
+    inputs = [v.clone() if isinstance(v, Tensor) else copy.deepcopy(v, memo) for v in case.inputs]
+    floats = {n: v for n, v in zip(parameters, inputs, strict=True) if isinstance(v, Tensor) and v.is_floating_point()}
+    for value in floats.values():
+        value.requires_grad_(True)
+    results = []
+    for _ in range(2):
+        try:
+            results.append(_detached(function(*inputs)))
+        except Exception:
+            return ""  # .numpy() and .item() are fine where no gradient is asked for
+    if name := next((n for n, v in floats.items() if v.grad is not None), ""):
+        return (
+            f"it leaves a gradient in {name}.grad, and the next backward() adds to it. Use torch.autograd.grad, or"
+            " call backward() on a copy."
+        )
+    if repr(results[0]) != repr(results[1]):
+        return "called a second time with the same inputs, it gives something else."
+    return ""
 
 
 def _gradients(value: Any, leaves: dict[str, Tensor]) -> dict[str, Tensor | None]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 DRAWN = 3  # random cases in a check; one more is the first of them in float64
 
@@ -58,6 +58,7 @@ class Exercise:
     mistakes: tuple[Mistake, ...]
     gradients: tuple[str, ...] = ()  # parameters by which the result is differentiated and compared
     unordered: bool = False  # the result is a list whose order does not matter
+    steps: tuple[str, ...] = ()  # comments in the stub of a loop: what is to be done, in order
 
     def __post_init__(self):
         if not 1 <= self.difficulty <= 5:
@@ -81,6 +82,8 @@ class Exercise:
     def all_cases(self) -> list[Case]:
         """The cases of a check: those made by hand, then drawn ones, the same every time."""
         drawn = [Case(f"random inputs {i + 1}", self.draw(_seeded(i))) for i in range(DRAWN)]
+        if any(isinstance(value, nn.Module) for value in drawn[0].inputs):
+            return [*self.cases(), *drawn]
         doubles = Case("random inputs in float64", tuple(_double(value) for value in drawn[0].inputs))
         return [*self.cases(), *drawn, doubles]
 

@@ -34,7 +34,7 @@ def stub(exercise: Exercise) -> str:
     wanted = [name for name in _IMPORTS if name in used | {"torch"}]
     plain = [_IMPORTS[name] for name in wanted if name in _STANDARD]
     torches = [_IMPORTS[name] for name in wanted if name not in _STANDARD]
-    ours = ["from rlhf_lab.exercises import check"]
+    ours = ["from rlhf_lab.exercises import check, hint"]
     imports = "\n\n".join("\n".join(group) for group in (plain, torches, ours) if group)
     return f"{imports}\n\n\n{_without_body(exercise)}\n\n\n{exercise.name} = check({exercise.name})"
 
@@ -62,10 +62,11 @@ def wrapped(text: str, width: int = 116) -> str:
 
 
 def _without_body(exercise: Exercise) -> str:
-    """Signature and docstring as in the solution, to the letter, and nothing else."""
+    """Signature and docstring as in the solution, to the letter, and of a loop its steps as comments."""
     (function,) = ast.parse(exercise.solution).body
     docstring = function.body[0]
     if not isinstance(docstring, ast.Expr) or len(function.body) < 2:
         raise ValueError(f"{exercise.name}: the reference needs a docstring and a body.")
     lines = exercise.solution.split("\n")[: docstring.end_lineno]
-    return "\n".join([*lines, "    return ...  # your code here"])
+    steps = [f"    # {i}. {step}" for i, step in enumerate(exercise.steps, 1)]
+    return "\n".join([*lines, *steps, "    return ...  # your code here"])

@@ -26,7 +26,7 @@ from rlhf_lab.feedback.examples import (
 from rlhf_lab.feedback.files import read_records, write_records
 from rlhf_lab.feedback.gather import Gathered, gather
 from rlhf_lab.feedback.pairs import PreferencePair, TiedPair, preference_pairs, tied_pairs
-from rlhf_lab.feedback.queues import MixedQueue, at_random, deal, in_order, most_uncertain
+from rlhf_lab.feedback.queues import MixedQueue, at_random, deal, in_order
 from rlhf_lab.feedback.raters import (
     Rater,
     ReplayRater,
@@ -40,49 +40,3 @@ from rlhf_lab.feedback.records import Candidate, Item, Record, compare_item, eff
 from rlhf_lab.feedback.session import AdaptiveQueue, RatingSession, View
 from rlhf_lab.feedback.shares import Share
 from rlhf_lab.feedback.store import FeedbackStore
-
-__all__ = [
-    "AdaptiveQueue",
-    "Candidate",
-    "CompletionExample",
-    "ConflictError",
-    "FeedbackError",
-    "FeedbackStore",
-    "Gathered",
-    "Item",
-    "MixedQueue",
-    "NoAnswerError",
-    "PreferencePair",
-    "Rater",
-    "RatingSession",
-    "Record",
-    "RecordError",
-    "ReplayRater",
-    "Share",
-    "StoreBusyError",
-    "StoreError",
-    "TiedPair",
-    "UnpairedExample",
-    "View",
-    "at_random",
-    "compare_item",
-    "compare_value",
-    "completion_examples",
-    "deal",
-    "edit_value",
-    "effective",
-    "gather",
-    "in_order",
-    "most_uncertain",
-    "preference_pairs",
-    "question",
-    "rank_value",
-    "rate_with",
-    "rater_name",
-    "read_records",
-    "repeat_of",
-    "split_by_group",
-    "tied_pairs",
-    "unpaired_examples",
-    "write_records",
-]

@@ -3,28 +3,26 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from rlhf_lab.feedback.errors import RecordError, StoreError
+from rlhf_lab.feedback import lines
+from rlhf_lab.feedback.errors import RecordError, shown
 from rlhf_lab.feedback.records import Record
 
 
 def write_records(path: Path | str, records: Iterable[Record]) -> int:
-    """Write records to a new file, replacing one of that name; gives their number."""
-    lines = [record.to_json() + "\n" for record in records]
-    Path(path).write_text("".join(lines), encoding="ascii", newline="\n")
-    return len(lines)
+    """Write records to a file, in the place of one of that name; gives their number. Errors as `lines.write_rows`."""
+    records = list(records)
+    for number, record in enumerate(records):
+        if not isinstance(record, Record):
+            raise RecordError(f"Record {number} is none but {shown(record)}. Nothing was written.")
+    return lines.write_rows(path, (record.to_dict() for record in records))
 
 
 def read_records(path: Path | str) -> list[Record]:
-    """The records of such a file. RecordError names the line that is not one."""
-    try:
-        lines = Path(path).read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise StoreError(f"Cannot read recorded feedback from {path} ({error}).") from error
+    """The records of such a file, plain or gzip. RecordError names the line that is not one; else `lines.read_rows`."""
     records = []
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            try:
-                records.append(Record.from_json(line))
-            except RecordError as error:
-                raise RecordError(f"{path}, line {number}: {error}") from error
+    for row in lines.read_rows(path):
+        try:
+            records.append(Record.from_dict(row))
+        except RecordError as error:
+            raise RecordError(f"{row.where}: {error}") from error
     return records

@@ -12,7 +12,6 @@ Running the cell again never adds answers that are not needed.
 """
 
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -43,11 +42,6 @@ class Gathered:
     def pairs(self) -> list[PreferencePair]:
         """The preference pairs in it; fewer than answers where there are ties."""
         return preference_pairs(self.records)
-
-    @property
-    def sources(self) -> dict[str, int]:
-        """How many answers come from which source, for example {"human": 9, "simulated": 7}."""
-        return dict(Counter(record.source for record in self.records))
 
 
 def gather(

@@ -29,7 +29,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from rlhf_lab.feedback.errors import FeedbackError, RecordError
+from rlhf_lab.feedback.errors import FeedbackError, RecordError, shown
 
 VERDICTS = ("tie", "both_bad")  # answers to a comparison that are no candidate's id
 STRENGTHS = (1, 2, 3)  # how much better the winner of a comparison is: slightly, clearly, much
@@ -52,7 +52,8 @@ def unknown_kind(kind: str, place: str) -> FeedbackError:
 
 
 def is_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    """Whether a value is a whole number of at most 64 bits, which every tool can count with."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**64
 
 
 def _check_compare(value: Any, ids: list[str]) -> None:
@@ -60,36 +61,38 @@ def _check_compare(value: Any, ids: list[str]) -> None:
         raise RecordError(f"A comparison needs two candidates; got {len(ids)}.")
     allowed = [*ids, *VERDICTS]
     if not isinstance(value, dict) or set(value) - {"strength"} != {"winner"} or value["winner"] not in allowed:
-        raise RecordError(f'The answer to a comparison is {{"winner": ...}} with one of {allowed}; got {value!r}.')
+        raise RecordError(f'The answer to a comparison is {{"winner": ...}} with one of {allowed}; got {shown(value)}.')
     if "strength" in value:
         if not is_int(value["strength"]) or value["strength"] not in STRENGTHS:
-            raise RecordError(f"The strength of a preference is 1 (slightly), 2 (clearly) or 3 (much); got {value!r}.")
+            raise RecordError(
+                f"The strength of a preference is 1 (slightly), 2 (clearly) or 3 (much); got {shown(value)}."
+            )
         if value["winner"] in VERDICTS:
-            raise RecordError(f"Only a preference has a strength, {value['winner']!r} has none; got {value!r}.")
+            raise RecordError(f"Only a preference has a strength, {value['winner']!r} has none; got {shown(value)}.")
 
 
 def _check_score(value: Any, ids: list[str]) -> None:
     if not isinstance(value, dict) or not value or not all(is_int(score) for score in value.values()):
-        raise RecordError(f"Scores are {{axis: whole number}} with at least one axis; got {value!r}.")
+        raise RecordError(f"Scores are {{axis: whole number}} with at least one axis; got {shown(value)}.")
 
 
 def _check_label(value: Any, ids: list[str]) -> None:
     if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):
-        raise RecordError(f"Labels are a list of tags, empty for none of them; got {value!r}.")
+        raise RecordError(f"Labels are a list of tags, empty for none of them; got {shown(value)}.")
     if len(set(value)) != len(value):
-        raise RecordError(f"A tag is named twice: {value!r}.")
+        raise RecordError(f"A tag is named twice: {shown(value)}.")
 
 
 def _check_rank(value: Any, ids: list[str]) -> None:
     is_nested = isinstance(value, list) and all(isinstance(tier, list) and tier for tier in value)
     named = [candidate_id for tier in value for candidate_id in tier] if is_nested else []
     if not all(isinstance(candidate_id, str) for candidate_id in named) or sorted(named) != sorted(ids):
-        raise RecordError(f"A ranking is a list of lists that names each of {ids} once; got {value!r}.")
+        raise RecordError(f"A ranking is a list of lists that names each of {ids} once; got {shown(value)}.")
 
 
 def _check_edit(value: Any, ids: list[str]) -> None:
     if not isinstance(value, dict) or set(value) != {"base_id", "text"} or value["base_id"] not in ids:
-        raise RecordError(f'An edit is {{"base_id": one of {ids}, "text": ...}}; got {value!r}.')
+        raise RecordError(f'An edit is {{"base_id": one of {ids}, "text": ...}}; got {shown(value)}.')
     if not isinstance(value["text"], str):
         raise RecordError(f"the edited text must be a string; got {type(value['text']).__name__}.")
 

@@ -6,7 +6,7 @@ whose right answer is known, and repeats of earlier questions. `feedback.agreeme
 """
 
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from rlhf_lab.feedback.errors import FeedbackError
@@ -24,30 +24,6 @@ def at_random(items: Iterable[Item], seed: int | str = 0) -> tuple[Item, ...]:
     items = list(items)
     random.Random(str(seed)).shuffle(items)
     return tuple(items)
-
-
-def most_uncertain(
-    items: Iterable[Item], probability: Callable[[str, str, str], float] | Mapping[str, float]
-) -> tuple[Item, ...]:
-    """Comparisons in the order of how little a reward model knows about them: P nearest to one half first.
-
-    probability: P(the first candidate is preferred), either computed before, by item_id, or a function of
-    (prompt, first text, second text). The function is called now, in this thread, so it may use torch.
-    Items of equal uncertainty stay in their order. FeedbackError for a probability that is missing, or is none.
-    """
-    items = tuple(items)
-    uncertainty: dict[str, float] = {}
-    for item in items:
-        if callable(probability):
-            p = probability(item.prompt, *(candidate.text for candidate in item.candidates))
-        elif item.item_id in probability:
-            p = probability[item.item_id]
-        else:
-            raise FeedbackError(f"There is no probability for item {item.item_id!r}. Give one for each item.")
-        if not 0 <= p <= 1:
-            raise FeedbackError(f"A probability is between 0 and 1; got {p} for item {item.item_id!r}.")
-        uncertainty[item.item_id] = abs(float(p) - 0.5)
-    return tuple(sorted(items, key=lambda item: uncertainty[item.item_id]))
 
 
 def deal(items: Iterable[Item], raters: Sequence[str], shared: int = 0, seed: int = 0) -> dict[str, tuple[Item, ...]]:

@@ -10,7 +10,6 @@ All kinds of question share this form; what their answers look like is in `feedb
 
 import hashlib
 import json
-import math
 import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,8 +17,10 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from rlhf_lab.feedback.errors import RecordError
+from rlhf_lab.feedback.errors import RecordError, shown
 from rlhf_lab.feedback.kinds import KINDS, VERDICTS, is_int
+from rlhf_lab.feedback.lines import JSON, parse
+from rlhf_lab.texts import fault_in
 
 SCHEMA_VERSION = 1
 SOURCES = ("human", "simulated", "replay", "gold", "model")
@@ -82,7 +83,7 @@ def question(
     each text, or none at all. The same texts always give the same ids, so answers are found again after a
     restart; other texts give other ids, so an old answer is never mistaken for one about a new text.
     """
-    if isinstance(texts, str):
+    if isinstance(texts, str) or not isinstance(texts, Iterable):
         raise RecordError("A question takes a list of texts; for a single one write [text].")
     texts, policies, seeds = tuple(texts), tuple(policies) or ("",) * len(texts), tuple(seeds) or (None,) * len(texts)
     if not len(texts) == len(policies) == len(seeds):
@@ -90,6 +91,8 @@ def question(
             f"A question needs one policy and one seed for each text, or none; got {len(texts)} texts,"
             f" {len(policies)} policies and {len(seeds)} seeds."
         )
+    for text in (prompt, *texts, *policies):
+        _require_text(text, "a question's prompt, text or policy")
     ids: list[str] = []
     for policy, text in zip(policies, texts, strict=True):
         same = _id_of(policy, text)
@@ -175,22 +178,33 @@ class Record:
         for name in ("uid", "ts_utc", "session_id", "rater_id", "task_id", "item_id"):
             _require_id(getattr(self, name), name)
         for name, allowed in (("source", SOURCES), ("kind", KINDS), ("status", STATUSES)):
-            if getattr(self, name) not in allowed:
-                raise RecordError(f"{name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}.")
+            if getattr(self, name) not in tuple(allowed):
+                raise RecordError(f"{name} must be one of {', '.join(allowed)}; got {shown(getattr(self, name))}.")
         for name in ("prompt", "note", "input_method", "guideline_version"):
             _require_text(getattr(self, name), name)
+        if not isinstance(self.is_gold, bool):
+            raise RecordError(f"is_gold must be true or false; got {shown(self.is_gold)}.")
+        try:
+            datetime.fromisoformat(self.ts_utc)
+        except ValueError as error:
+            raise RecordError(
+                f"ts_utc must be a time like 2030-01-31T12:00:00+00:00; got {shown(self.ts_utc)}."
+            ) from error
         _check_version(self.schema_version)
         object.__setattr__(self, "candidates", _candidates(self.candidates, self.item_id))
-        object.__setattr__(self, "display_order", tuple(self.display_order))
-        if sorted(self.display_order) != sorted(candidate.id for candidate in self.candidates):
+        order = self.display_order
+        object.__setattr__(self, "display_order", tuple(order) if isinstance(order, list | tuple) else (order,))
+        ids = [candidate.id for candidate in self.candidates]
+        if len(self.display_order) != len(ids) or not all(each in self.display_order for each in ids):
             raise RecordError(
                 f"display_order must name every candidate of item {self.item_id!r} once;"
-                f" got {list(self.display_order)}."
+                f" got {shown(list(self.display_order))}."
             )
         if self.client_ms is not None and not (is_int(self.client_ms) and self.client_ms >= 0):
-            raise RecordError(f"client_ms must be a whole number of milliseconds or None; got {self.client_ms!r}.")
-        if self.confidence is not None and not (_is_number(self.confidence) and 0 <= self.confidence <= 1):
-            raise RecordError(f"confidence must be between 0 and 1, or None; got {self.confidence!r}.")
+            raise RecordError(f"client_ms must be a whole number of milliseconds or None; got {shown(self.client_ms)}.")
+        sure = self.confidence
+        if sure is not None and (isinstance(sure, bool) or not isinstance(sure, int | float) or not 0 <= sure <= 1):
+            raise RecordError(f"confidence must be between 0 and 1, or None; got {shown(sure)}.")
         if self.supersedes is not None:
             _require_id(self.supersedes, "supersedes")
         if self.supersedes == self.uid:
@@ -199,10 +213,10 @@ class Record:
             raise RecordError("A retraction must name the record it takes back in `supersedes`.")
         if self.status == "submitted":
             value = _as_json(self.value, f"the answer to a question of kind {self.kind!r}")
-            KINDS[self.kind].check(value, [candidate.id for candidate in self.candidates])
+            KINDS[self.kind].check(value, ids)
             object.__setattr__(self, "value", value)
         elif self.value is not None:
-            raise RecordError(f"A record with status {self.status!r} carries no value; got {self.value!r}.")
+            raise RecordError(f"A record with status {self.status!r} carries no value; got {shown(self.value)}.")
 
     @property
     def item(self) -> Item:
@@ -234,32 +248,28 @@ class Record:
         return content
 
     def to_json(self) -> str:
-        """One line of ASCII JSON. Any text survives it, lone surrogates and NUL characters included."""
+        """One line of ASCII JSON. Any text survives it, NUL characters included."""
         return json.dumps(self.to_dict(), ensure_ascii=True, allow_nan=False)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Record":
         """The record that `to_dict` gave. RecordError if a field is missing, unknown or makes no sense."""
         if not isinstance(content, Mapping):
-            raise RecordError(f"A record must be a JSON object; got {type(content).__name__}.")
+            raise RecordError(f"A record must be a JSON object; got {shown(content)}.")
         _check_version(content.get("schema_version", SCHEMA_VERSION))  # before fields that only a later form has
-        unknown = sorted(set(content) - set(_RECORD_FIELDS))
+        unknown = sorted(map(str, set(content) - set(_RECORD_FIELDS)))
         if unknown:
-            raise RecordError(f"A record has fields that we do not know: {', '.join(map(str, unknown))}.")
+            raise RecordError(f"A record has fields that we do not know: {', '.join(unknown[:9])}.")
         try:
             candidates = tuple(Candidate(**candidate) for candidate in content["candidates"])
-            return cls(**{**content, "candidates": candidates, "display_order": tuple(content["display_order"])})
+            return cls(**{**content, "candidates": candidates})
         except (KeyError, TypeError) as error:
             raise RecordError(f"A record lacks a field or has one of the wrong type: {error}.") from error
 
     @classmethod
     def from_json(cls, line: str) -> "Record":
         """The record that `to_json` gave. RecordError if the line is no such record."""
-        try:
-            content = json.loads(line)
-        except ValueError as error:
-            raise RecordError(f"This is not a record in JSON ({error}): {line[:80]!r}") from error
-        return cls.from_dict(content)
+        return cls.from_dict(parse(line))
 
 
 _RECORD_FIELDS = tuple(entry.name for entry in fields(Record))
@@ -278,15 +288,15 @@ def effective(events: Iterable[Record]) -> list[Record]:
 def _check_version(version: Any) -> None:
     if version != SCHEMA_VERSION:
         raise RecordError(
-            f"A record has form {version!r}; we read form {SCHEMA_VERSION}. Update RLHF Lab to read what a"
+            f"A record has form {shown(version)}; we read form {SCHEMA_VERSION}. Update RLHF Lab to read what a"
             " newer version of RLHF Lab wrote."
         )
 
 
 def _candidates(candidates: Iterable[Candidate], item_id: str) -> tuple[Candidate, ...]:
-    candidates = tuple(candidates)
+    candidates = tuple(candidates) if isinstance(candidates, Iterable) else ()
     if not candidates or not all(isinstance(candidate, Candidate) for candidate in candidates):
-        raise RecordError(f"Item {item_id!r} needs at least one Candidate; got {candidates!r}.")
+        raise RecordError(f"Item {item_id!r} needs at least one Candidate; got {shown(candidates)}.")
     if len({candidate.id for candidate in candidates}) != len(candidates):
         raise RecordError(f"Two candidates of item {item_id!r} have the same id. Give each its own.")
     return candidates
@@ -294,20 +304,13 @@ def _candidates(candidates: Iterable[Candidate], item_id: str) -> tuple[Candidat
 
 def _require_id(value: Any, name: str) -> None:
     if not isinstance(value, str) or not value:
-        raise RecordError(f"{name} must be a string that is not empty; got {value!r}.")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise RecordError(f"{name} must be valid Unicode; got {value!r}.") from error
+        raise RecordError(f"{name} must be a string that is not empty; got {shown(value)}.")
+    _require_text(value, name)
 
 
 def _require_text(value: Any, name: str) -> None:
-    if not isinstance(value, str):
-        raise RecordError(f"{name} must be a string; got {type(value).__name__}.")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if fault := fault_in(value):
+        raise RecordError(f"{name} {fault}")
 
 
 def _as_json(value: Any, name: str) -> Any:
@@ -315,11 +318,14 @@ def _as_json(value: Any, name: str) -> Any:
     if not value and isinstance(value, dict):
         return {}
     try:
-        return json.loads(json.dumps(value, allow_nan=False))
-    except (TypeError, ValueError) as error:
-        raise RecordError(f"{name} must be made of JSON values ({error}); got {value!r}.") from error
+        line = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        same = JSON.decode(line)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise RecordError(f"{name} must be made of JSON values ({error}); got {shown(value)}.") from error
+    _require_text(line, name)
+    return same
 
 
 def _id_of(*parts: str) -> str:
     """An id that follows from the content."""
-    return hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:12]

@@ -5,7 +5,8 @@ Panels and simulated raters drive a `RatingSession` through the same few methods
 Nothing counts before it is saved. An answer is on the disk before the next question is chosen. If it cannot be
 written, the exception says why and nothing has changed.
 Nothing counts twice. Every view carries a `turn`, and an answer names the turn that it is for. A second click on
-the same question names a turn that is over.
+the same question names a turn that is over. Where another notebook wrote meanwhile, an answer still counts if its
+question is open; if it is not, the next view says so in its `notice`.
 Nothing gives away who wrote what. The order on the screen is drawn for each item and rater; a restart does not
 change it. Where a question is repeated (`records.repeat_of`), the texts stand the other way round.
 
@@ -21,7 +22,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from rlhf_lab.feedback.errors import ConflictError, FeedbackError
 from rlhf_lab.feedback.kinds import KINDS
-from rlhf_lab.feedback.records import Candidate, Item, Record, effective, original_id, repeat_number
+from rlhf_lab.feedback.records import SOURCES, Candidate, Item, Record, effective, original_id, repeat_number
 from rlhf_lab.feedback.store import FeedbackStore
 
 
@@ -54,6 +55,7 @@ class View:
     skipped: int  # skips that stand
     can_undo: bool  # something can be taken back
     problem: str  # why the next question could not be chosen
+    notice: str  # why what was done last did not count, where others had changed the records meanwhile
 
 
 class RatingSession:
@@ -87,6 +89,11 @@ class RatingSession:
     ):
         if kind not in KINDS:
             raise FeedbackError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}.")
+        if source not in SOURCES:
+            raise FeedbackError(f"source must be one of {', '.join(SOURCES)}; got {source!r}.")
+        for what, name in (("task_id", task_id), ("rater_id", rater_id)):
+            if not isinstance(name, str) or not name:
+                raise FeedbackError(f"{what} must be a string that is not empty; got {name!r}.")
         self.store = store
         self.task_id = task_id
         self.rater_id = rater_id
@@ -134,6 +141,7 @@ class RatingSession:
                 skipped=sum(record.status == "skipped" for record in self._records),
                 can_undo=bool(self._records),
                 problem=self._problem,
+                notice=self._notice,
             )
 
     def answer(
@@ -149,8 +157,9 @@ class RatingSession:
         """Record an answer, in canonical form (candidate ids), to the question of this turn; then go on.
 
         ms: milliseconds that the question was in view. input_method: "mouse", "keyboard", "rater", ...
-        False, and nothing changes, if the turn is over. RecordError if the answer makes no sense, StoreError
-        if it could not be saved; then the question stays and the same call may be tried again.
+        False, and nothing is recorded, if the turn is over, or if another notebook has answered the question; the
+        `notice` of the next view says so. RecordError if the answer makes no sense, StoreError if it could not be
+        saved; then the question stays and the same call may be tried again.
         """
         said = {"value": value, "confidence": confidence, "note": note}
         return self._respond(turn, "submitted", client_ms=ms, input_method=input_method, **said)
@@ -218,7 +227,7 @@ class RatingSession:
         self._turns += 1
         self._turn = f"{self.session_id}:{self._turns}"
         self._unsaved: Record | None = None
-        self._problem = ""
+        self._problem = self._notice = ""
         try:
             self._item = self._choose()
         except Exception as error:  # a queue is a notebook's own code; the answer before it is saved
@@ -279,11 +288,13 @@ class RatingSession:
         if tried and all(getattr(tried, name) == getattr(event, name) for name in said):
             event = tried
         self._unsaved = event
-        try:
-            self._last = self.store.append(event, after=self._last)
-        except ConflictError:
-            self._load()
-            return False
+        while True:
+            try:
+                self._last = self.store.append(event, after=self._last)
+                break
+            except ConflictError:
+                if not self._catch_up(event, tried):
+                    return False
         if event.status == "retracted":
             self._records.pop()
             self._again = event.item
@@ -291,6 +302,24 @@ class RatingSession:
             self._records.append(event)
             self._again = None
         self._next_turn()
+        return True
+
+    def _catch_up(self, event: Record, tried: Record | None) -> bool:
+        """Read what others have written, and say whether this event can still be added; if not, there is a notice."""
+        known, last = {record.uid for record in self._records}, self._last
+        events, now = self.store.history(self.task_id, self.rater_id)
+        self._take_over(events, now)
+        if lost := known - {record.uid for record in events}:
+            self._notice = (
+                f"{self.store.path.name} was deleted or replaced: {len(lost)} of your earlier answers are no longer in"
+                " it. Put the file back and run this cell again, or go on without them from the question shown now."
+            )
+            return False
+        if tried and self._records and self._records[-1].uid == tried.uid and self.undo(self._turn):
+            return True  # an attempt that seemed to fail was saved after all; the rater has thought again since
+        if event.status == "retracted" or now == last or event.item_id in {r.item_id for r in self._records}:
+            self._notice = "Another notebook has recorded an answer just before, and that one stands."
+            return False
         return True
 
 

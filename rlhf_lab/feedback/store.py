@@ -8,14 +8,15 @@ for one call only.
 import sqlite3
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
 
-from rlhf_lab.databases import is_damaged, is_locked, patiently
-from rlhf_lab.feedback.errors import ConflictError, RecordError, StoreBusyError, StoreError
+from rlhf_lab.databases import add_event, is_damaged, is_locked, patiently
+from rlhf_lab.feedback.errors import ConflictError, FeedbackError, RecordError, StoreBusyError, StoreError
 from rlhf_lab.feedback.records import Record
 from rlhf_lab.paths import home_dir
 
@@ -46,7 +47,8 @@ class FeedbackStore:
         learner's folder (`rlhf_lab.paths.home_dir`).
 
     Every method raises StoreBusyError if another program keeps the file locked for three seconds, and
-    StoreError, with what to do, if the file cannot be used.
+    StoreError, with what to do, if the file cannot be used. Where only some of its rows are damaged, the others are
+    read, with a warning.
     """
 
     schema_version: ClassVar[int] = 1  # kept in the file as PRAGMA user_version
@@ -69,6 +71,8 @@ class FeedbackStore:
         Appending the same record twice adds it once. With `after`, the event is added only if number `after`
         is still the last one of the same task and rater (0: there is none yet); else ConflictError.
         """
+        if not isinstance(record, Record):
+            raise RecordError(f"The store keeps Records; got {type(record).__name__}.")
         line = record.to_json()
         with self._connection(write=True) as connection:
             known = connection.execute("SELECT seq, record FROM events WHERE uid = ?", (record.uid,)).fetchone()
@@ -78,10 +82,7 @@ class FeedbackStore:
                 return known[0]
             if after is not None and after != _last(connection, record.task_id, record.rater_id):
                 raise ConflictError(f"Another notebook has just recorded an answer for task {record.task_id!r}.")
-            row = {name: getattr(record, name) for name in _COPIED} | {"record": line}
-            columns, places = ", ".join(row), ", ".join("?" * len(row))
-            query = f"INSERT INTO events ({columns}) VALUES ({places})"
-            return connection.execute(query, tuple(row.values())).lastrowid
+            return add_event(connection, {name: getattr(record, name) for name in _COPIED} | {"record": line})
 
     def events(
         self,
@@ -114,12 +115,31 @@ class FeedbackStore:
             events = self._select(connection, "1", task_id=task_id, rater_id=rater_id)
             return events, _last(connection, task_id, rater_id)
 
-    @staticmethod
-    def _select(connection: sqlite3.Connection, condition: str, **wanted: str | None) -> list[Record]:
+    def _select(self, connection: sqlite3.Connection, condition: str, **wanted: str | None) -> list[Record]:
+        """The records of the rows that fit. A damaged row is passed over, with a warning that says which and why.
+
+        Passed over with it is the answer that it takes back, if it does: that one must not stand again.
+        """
         wanted = {column: value for column, value in wanted.items() if value is not None}
         clauses = " AND ".join([condition, *(f"{column} = ?" for column in wanted)])
-        query = f"SELECT record FROM events WHERE {clauses} ORDER BY seq"
-        return [Record.from_json(line) for (line,) in connection.execute(query, tuple(wanted.values()))]
+        # As bytes: SQLite would refuse the whole answer for one text that is not UTF-8.
+        query = f"SELECT seq, supersedes, CAST(record AS BLOB) FROM events WHERE {clauses} ORDER BY seq"
+        records, damaged, taken_back = [], {}, set()
+        for number, superseded, line in connection.execute(query, tuple(wanted.values())):
+            try:
+                records.append(Record.from_json((line or b"").decode()))
+            except Exception as error:  # whatever is wrong with one row, the others stay readable
+                damaged[number] = str(error)
+                taken_back.add(superseded)
+        if damaged:
+            rows = ", ".join(map(str, damaged))
+            warnings.warn(
+                f"{self.path}: damaged rows of the table events are passed over, the others are read: {_short(rows)}"
+                f" ({_short(next(iter(damaged.values())))}). Put a backup of the file in its place, or take such a row"
+                f" out: DELETE FROM events WHERE seq = {next(iter(damaged))}.",
+                stacklevel=3,
+            )
+        return [record for record in records if record.uid not in taken_back]
 
     @contextmanager
     def _connection(self, write: bool = False) -> Iterator[sqlite3.Connection]:
@@ -129,6 +149,8 @@ class FeedbackStore:
             raise StoreBusyError(self._busy_message())
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.path.exists() and not self.path.is_file():
+                raise OSError("it is a folder or a device, not a file")
             with closing(sqlite3.connect(self.path, timeout=0, isolation_level=None)) as connection:
                 # journal_mode is SQLite's default, DELETE: one file, and a journal beside it during a write.
                 patiently(connection, "PRAGMA synchronous = FULL", deadline)
@@ -142,10 +164,12 @@ class FeedbackStore:
                     self._make_ready(connection)
                 yield connection  # closing without COMMIT takes everything back
                 patiently(connection, "COMMIT", deadline)
+        except FeedbackError:
+            raise
         except sqlite3.Error as error:
             raise self._explain(error) from error
-        except OSError as error:
-            raise StoreError(self._unusable_message(str(error))) from error
+        except (OSError, ValueError) as error:  # ValueError: a path or a name that SQLite cannot take
+            raise StoreError(self._unusable_message(getattr(error, "strerror", None) or str(error))) from error
         finally:
             self._lock.release()
 
@@ -168,6 +192,11 @@ class FeedbackStore:
             raise StoreError(
                 f"{self.path} is a database of another program. Give FeedbackStore another path, or move"
                 " that file away."
+            )
+        if version < 1:
+            raise StoreError(
+                f"{self.path} is damaged: it says that it is of schema {version}, and the first one was 1. Its records"
+                " may be whole: put a backup in its place, or try PRAGMA user_version = 1 in a copy of it."
             )
         if version > self.schema_version:
             raise StoreError(
@@ -209,6 +238,10 @@ class FeedbackStore:
             f"Cannot use the feedback database {self.path} ({reason}). Check that its folder exists, has space"
             " left and may be written to, or set RLHF_LAB_HOME to a folder that may."
         )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 160 else f"{text[:160]}..."
 
 
 def _last(connection: sqlite3.Connection, task_id: str, rater_id: str) -> int:

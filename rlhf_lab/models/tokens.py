@@ -13,11 +13,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from rlhf_lab.texts import fault_in
+
 
 def encode_prompts(tokenizer, prompts: Sequence[str]) -> list[list[int]]:
-    """Token ids of each prompt, without special tokens. Raises ValueError on an empty prompt."""
-    if isinstance(prompts, str):
-        raise TypeError(f"Expected a list of prompts and got one string, {prompts!r}. Pass [prompt].")
+    """Token ids of each prompt, without special tokens. Raises ValueError on an empty prompt and on what is no text."""
+    _check_texts(prompts, "prompt")
     if len(prompts) == 0:
         raise ValueError("The list of prompts is empty. Pass at least one prompt.")
     for i, prompt in enumerate(prompts):
@@ -30,11 +31,23 @@ def encode_prompts(tokenizer, prompts: Sequence[str]) -> list[list[int]]:
 
 
 def encode_completions(tokenizer, completions: Sequence[str], ended: bool | Sequence[bool] = True) -> list[list[int]]:
-    """Token ids of each completion, with the end token where `ended` says so (default: everywhere)."""
+    """Token ids of each completion, with the end token where `ended` says so (default: everywhere).
+
+    Raises ValueError on what is no text.
+    """
+    _check_texts(completions, "completion")
     if isinstance(ended, bool):
         ended = [ended] * len(completions)
     rows = _encode(tokenizer, completions)
     return [[*row, tokenizer.eos_token_id] if end else row for row, end in zip(rows, ended, strict=True)]
+
+
+def _check_texts(texts: Sequence[str], name: str) -> None:
+    if isinstance(texts, str):
+        raise TypeError(f"Expected a list of {name}s and got one string, {texts!r:.80}. Pass [{name}].")
+    for i, text in enumerate(texts):
+        if fault := fault_in(text):
+            raise ValueError(f"{name.capitalize()} {i} of {len(texts)} {fault}")
 
 
 def _encode(tokenizer, texts: Sequence[str], at_once: int = 1000) -> list[list[int]]:

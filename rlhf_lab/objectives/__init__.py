@@ -5,6 +5,7 @@
     policy            surrogate losses: REINFORCE's, PPO's clip, GSPO's ratio, the value loss, what a loss averages over
     preference        what a reward model is fitted to: Bradley-Terry, ties, rankings, scores, labels
     language_model    cross-entropy with the shift by one token, entropy
+    direct            preference optimisation without a reward model: DPO, IPO, KTO, ORPO, SimPO
     best_of_n         what the best of n earns, and how far it is from the policy
     masked            means, variances and whitening over real tokens
 

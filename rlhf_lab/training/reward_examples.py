@@ -135,16 +135,6 @@ def answer_of(example: Any) -> tuple:
     return is_tie(example), getattr(example, "strength", None), tiers, scores, tags, weight_of(example)
 
 
-def contradictions(pairs: Iterable[Any]) -> int:
-    """How many pairs contradict another one that prefers the same two texts the other way round.
-
-    Bradley-Terry sees no error in them: two of them alone are fitted best by a difference of zero.
-    """
-    pairs = [(pair.prompt, pair.chosen, pair.rejected) for pair in pairs]
-    seen = set(pairs)
-    return sum((prompt, rejected, chosen) in seen for prompt, chosen, rejected in pairs)
-
-
 def tokenise(reward_model: RewardModel, tokenizer, examples: Sequence[Any]) -> list[list[list[int]]]:
     """Token ids of each text of each example, prompt and completion together, with the end token.
 

@@ -13,19 +13,7 @@ from rlhf_lab.widgets.label import LabelWidget
 from rlhf_lab.widgets.rank import RankWidget
 from rlhf_lab.widgets.score import ScoreWidget
 
-_LATER = {"Option": "quiz", "explore": "sliders", "ProgressPanel": "progress", "Quiz": "quiz"}
-
-__all__ = [
-    "CompareWidget",
-    "EditWidget",
-    "LabelWidget",
-    "Option",
-    "ProgressPanel",
-    "Quiz",
-    "RankWidget",
-    "ScoreWidget",
-    "explore",
-]
+_LATER = {"explore": "sliders", "ProgressPanel": "progress", "quiz": "quizzes"}
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from rlhf_lab.feedback import FeedbackError, View, edit_value
-from rlhf_lab.widgets.panel import RatingPanel, browser_module, displayable
+from rlhf_lab.widgets.panel import RatingPanel, browser_module
 
 
 class EditWidget(RatingPanel):
@@ -26,7 +26,7 @@ class EditWidget(RatingPanel):
         if not isinstance(answer, str):
             raise self._nonsense(answer)
         text = " " + answer if original.startswith(" ") and not answer.startswith(" ") else answer
-        if text == displayable(original) or not text.strip():
+        if text == original or not text.strip():
             raise FeedbackError(
                 "Nothing was changed. Skip leaves the text as it is."
                 if text.strip()

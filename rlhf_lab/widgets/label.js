@@ -41,7 +41,7 @@ function labelBody(panel) {
       noneBox.setAttribute("aria-checked", String(none));
     },
     collect: () => ({
-      answer: tags.map(([name]) => name).filter((name) => chosen.has(name)),
+      answer: none || chosen.size ? tags.map(([name]) => name).filter((name) => chosen.has(name)) : undefined,
       missing: none || chosen.size ? "" : "Choose what applies, or 0 for none of these.",
     }),
   };

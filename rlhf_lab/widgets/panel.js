@@ -6,7 +6,8 @@
 // one message is on its way at a time; the second half of a double click, and a key pressed before anybody
 // can have read the new question, count for nothing; keys count only while the focus is inside, and not while
 // somebody writes; the focus never leaves the panel by itself, or the next key would reach the notebook; a draft
-// stays until its question is answered, whatever happens to a message, and is there again after an undo.
+// stays until its question is answered, whatever happens to a message or to the page, and is there again after an undo;
+// an answer that does not count is always said.
 
 const SETTLING_MS = 300; // after a new question is drawn: too short to have read anything
 const SCROLLING_KEYS = ["arrowup", "arrowdown", "arrowleft", "arrowright", "pageup", "pagedown", "home", "end", " "];
@@ -25,11 +26,13 @@ function ratingPanel({ model, el }, makeBody) {
   let view = model.get("_view");
   let waiting = null; // the message that has not been answered yet
   let failed = null; // the message that could not be saved
+  const unanswered = new Set(); // ids of messages that the kernel may still be about to save
+  let changed = false; // the draft, between the message and its answer
   let count = 0;
   let timers = [];
   let settled = null; // timer
   let asked = null; // the question that the draft is about
-  const drafts = new Map(); // what was sent in this sitting, by question
+  const drafts = new Map(); // what was made of the questions of this sitting
 
   const root = element("div", {
     className: "rlhf-panel",
@@ -46,7 +49,7 @@ function ratingPanel({ model, el }, makeBody) {
     refresh: () => refresh(),
     // A change of the draft: not while a message is on its way, nor before anybody can have read the question.
     drafting: (change) => (...details) => {
-      if (waiting || root.dataset.settling) return;
+      if (isSaving() || root.dataset.settling) return;
       change(...details);
       refresh();
     },
@@ -101,17 +104,20 @@ function ratingPanel({ model, el }, makeBody) {
   // -- to the kernel --
 
   function send(action, method, more = {}) {
-    if (waiting || (action !== "undo" && action !== "refresh" && root.dataset.settling)) return;
+    if (isSaving() || (action !== "undo" && action !== "refresh" && root.dataset.settling)) return;
     const message = { action, turn: view.turn, ms: clock.read(), input_method: method, ...more };
     transmit(action === "undo" || action === "refresh" ? message : { ...message, ...extras.get() });
   }
 
   function transmit(message) {
+    // What is sent once more, word for word, keeps its id, so that it counts once.
+    const words = ({ action, turn, answer, confidence, note }) => JSON.stringify([action, turn, answer, confidence, note]);
+    const id = failed && words(failed) === words(message) ? failed.id : `${Date.now()}-${++count}`;
+    waiting = { ...message, id, unanswered: [...unanswered] };
+    unanswered.add(id);
     failed = null;
-    waiting = { ...message, id: `${Date.now()}-${++count}` };
-    if (message.action !== "undo" && asked) {
-      drafts.set(asked, { answer: body.collect?.().answer ?? message.answer, ...extras.get() });
-    }
+    changed = false;
+    if (message.action !== "undo" && asked) drafts.set(asked, draft());
     root.setAttribute("aria-busy", "true");
     timers = [
       setTimeout(() => { status.textContent = "Saving…"; }, 400),
@@ -119,11 +125,17 @@ function ratingPanel({ model, el }, makeBody) {
         const unsaved = waiting;
         settle();
         failed = unsaved;
-        alarm("The kernel does not answer. If it is busy, your answer is saved as soon as it is free. "
-          + "If it was restarted, run this cell again: everything saved before is still there.");
+        alarm("The kernel does not answer. If it is busy, your answer is saved as soon as it is free, or another one "
+          + "that you give in its place. If it was restarted, run this cell again: everything saved before is still there.");
       }, 5000),
     ];
     model.send(waiting);
+  }
+
+  // Whether a message is on its way; what is clicked meanwhile does not count, and that is said.
+  function isSaving() {
+    if (waiting) status.textContent = "Still saving. What you click meanwhile does not count.";
+    return Boolean(waiting);
   }
 
   function settle() {
@@ -132,7 +144,7 @@ function ratingPanel({ model, el }, makeBody) {
     root.removeAttribute("aria-busy");
   }
 
-  function alarm(text) {
+  function alarm(text, mayHelpAgain = true) {
     status.textContent = "";
     if (!text) {
       const focused = banner.contains(document.activeElement);
@@ -144,28 +156,31 @@ function ratingPanel({ model, el }, makeBody) {
     again.addEventListener("click", tryAgain);
     const words = element("div", {},
       element("strong", { textContent: "NOT SAVED. " }), element("span", { textContent: text }));
-    banner.replaceChildren(words, again);
+    banner.replaceChildren(words, ...(mayHelpAgain ? [again] : []));
   }
 
   // Once more, with the draft as it is now: somebody may have changed it since.
   function tryAgain() {
     if (!failed || waiting) return;
-    const { answer, missing } = (failed.action === "answer" && body.collect?.()) || { answer: failed.answer };
+    const isShown = failed.action === "answer" && failed.turn === view.turn;
+    const { answer, missing } = (isShown && body.collect?.()) || { answer: failed.answer };
     if (missing) panel.say(missing);
-    else transmit({ ...failed, ...(failed.action === "answer" ? { answer, ...extras.get() } : {}) });
+    else transmit({ ...failed, answer, ...(isShown ? extras.get() : {}) });
   }
 
   model.on("msg:custom", onReply);
   function onReply(reply) {
     if (!reply || reply.type !== "reply") return;
+    unanswered.delete(reply.id);
     const mine = waiting && reply.id === waiting.id;
     const message = mine ? waiting : failed;
     if (mine) settle();
     else if (!failed || reply.id !== failed.id) return;
-    failed = reply.alert ? message : null;
-    alarm(reply.alert);
+    failed = reply.alert && !reply.late ? message : null;
+    alarm(reply.alert, !reply.late);
     if (reply.saved) {
-      status.textContent = reply.status;
+      const more = changed && message.action !== "undo" ? " What you changed after that is there again after Undo." : "";
+      status.textContent = reply.status + more;
       if (message.action === "answer") save ? flash(save) : body.flash(message.answer);
     }
   }
@@ -192,14 +207,18 @@ function ratingPanel({ model, el }, makeBody) {
     if (rating) {
       const question = JSON.stringify([view.number, view.prompt, view.texts]);
       if (question !== asked) {
+        leave();
         asked = question;
-        const kept = drafts.get(question) || {};
+        const kept = drafts.get(question) || recall(key()) || {};
         prompt.show(view.prompt);
         body.draw(view, kept.answer);
         extras.set(kept);
+      } else if (failed) {
+        failed.turn = view.turn; // the same question once more: trying again is about it
       }
       end.replaceChildren();
     } else {
+      leave();
       asked = null;
       drawEnd();
     }
@@ -217,8 +236,29 @@ function ratingPanel({ model, el }, makeBody) {
     if (inside && lost) root.focus({ preventScroll: true });
   }
 
+  // -- the draft --
+
+  function draft() {
+    return { answer: body.collect?.().answer, ...extras.get() };
+  }
+
+  function key() {
+    return `${frame.task} ${frame.question} ${asked}`;
+  }
+
+  // Before another question takes its place. What was sent is in `drafts`; it may have been changed since.
+  function leave() {
+    if (!asked) return;
+    changed = JSON.stringify(drafts.get(asked)) !== JSON.stringify(draft());
+    drafts.set(asked, draft());
+    remember(key(), null);
+  }
+
+  root.addEventListener("input", () => { if (asked) remember(key(), draft()); });
+
   // Show the draft, and whether it can be saved.
   function refresh() {
+    if (asked) remember(key(), draft());
     body.refresh?.();
     extras.refresh();
     if (save) switchOff(save, view.state !== "rate" || Boolean(body.collect().missing));

@@ -15,12 +15,13 @@ import math
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import anywidget
 import traitlets
 
 from rlhf_lab.feedback import FeedbackError, Item, RatingSession, View
+from rlhf_lab.texts import fault_in
 
 _HERE = Path(__file__).parent
 CONFIDENCE = (0.0, 0.5, 1.0)  # recorded for "guess", "fairly sure", "certain"
@@ -30,6 +31,22 @@ def browser_module(*names: str) -> str:
     """The JavaScript of a panel: what all share and the panel's own files, as one module."""
     parts = ("parts.js", "extras.js", "panel.js", *names)
     return "\n".join((_HERE / part).read_text(encoding="utf-8") for part in parts)
+
+
+class _Saved(NamedTuple):
+    """The last message that was an answer or a skip."""
+
+    id: str | None = None
+    after: str = ""  # the turn that it led to
+    said: str = ""  # to the rater
+
+
+class _TooLate(FeedbackError):
+    """A click to a question that is over; to send it again would not help."""
+
+    def __init__(self, notice: str):
+        notice = notice or "The question had changed before it arrived, by an earlier click or in another window."
+        super().__init__(f"This click did not count. {notice}")
 
 
 class RatingPanel(anywidget.AnyWidget):
@@ -73,14 +90,25 @@ class RatingPanel(anywidget.AnyWidget):
         self._session = session
         self._next_step = next_step
         self._handling = threading.Lock()
+        self._saved = _Saved()
         items = session.queue if isinstance(session.queue, tuple) else getattr(session.queue, "items", ())
         items = [item for item in items if isinstance(item, Item)]
         texts = [candidate.text for item in items for candidate in item.candidates]
         own = self._own_frame(items)
+        task = f"{session.task_id} {session.rater_id}"
+        for name, text in (
+            ("task", task),
+            ("question", question or self.question),
+            ("guidelines", guidelines),
+            ("next_step", next_step),
+        ):
+            if fault := fault_in(text):
+                raise FeedbackError(f"The {name} of a panel {fault}")
         super().__init__()
         self._frame = {
             "question": question or self.question,
             "guidelines": guidelines,
+            "task": task,  # for what the page remembers
             "text_lines": text_lines or _lines(texts, **self._room),
             "prompt_lines": prompt_lines or _lines([i.prompt for i in items], per_line=96, least=1, most=5, default=2),
             "confidence": bool(confidence),
@@ -107,6 +135,7 @@ class RatingPanel(anywidget.AnyWidget):
         return (
             f"A rating panel with {total} question{'s' * (total != 1)}."
             f" Every answer is saved at once, in {self._session.store.path.name}."
+            " Where no panel is shown, run this cell."
         )
 
     # -- from the browser ---------------------------------------------------------------------------
@@ -114,12 +143,12 @@ class RatingPanel(anywidget.AnyWidget):
     def _on_message(self, _widget: Any, content: Any, _buffers: Any = None) -> None:
         """One click or key: do it, then tell the browser what came of it. Never raises."""
         with self._handling:
-            reply: dict[str, Any] = {"type": "reply", "id": None, "saved": False, "alert": "", "status": ""}
+            reply = {"type": "reply", "id": None, "saved": False, "alert": "", "status": "", "late": False}
             try:
                 reply["id"] = content.get("id")
                 reply["saved"], reply["status"] = self._act(content)
             except FeedbackError as error:
-                reply["alert"] = str(error)
+                reply["alert"], reply["late"] = str(error), isinstance(error, _TooLate)
             except Exception as error:  # nobody would see it otherwise
                 reply["alert"] = f"{type(error).__name__}: {error}. Please run this cell again."
             try:
@@ -129,24 +158,41 @@ class RatingPanel(anywidget.AnyWidget):
 
     def _act(self, content: dict[str, Any]) -> tuple[bool, str]:
         """Whether something was saved, and what to say about it."""
-        action, turn = content.get("action"), str(content.get("turn"))
+        action = content.get("action")
         ms, method = _milliseconds(content.get("ms")), str(content.get("input_method") or "")
         note = str(content.get("note") or "").strip()
-        view = self._session.view()
         if action == "refresh":
             self._session.refresh()
             return False, ""
+        turn, replaced, view = str(content.get("turn")), "", self._session.view()
+        given_up = self._saved.id in (content.get("unanswered") or ()) and self._saved.after == view.turn
+        if given_up and turn != view.turn:
+            # The kernel was busy, and the page said that the answer before this one was not saved. It was handled all
+            # the same, and this one now comes to a question that is over. The later one counts.
+            replaced = self._saved.said
+            if content.get("id") == self._saved.id:
+                return True, replaced  # the same message once more
+            undone = self._session.undo(view.turn, method)
+            view = self._session.view()
+            turn = view.turn if undone else turn
+        if view.turn != turn or (view.state != "rate" and action != "undo"):
+            raise _TooLate(view.notice)
         if action == "undo":
-            return self._session.undo(turn, method), "Taken back."
-        if view.turn != turn or view.state != "rate":
-            return False, ""
-        if action == "skip":
-            return self._session.skip(turn, ms, method, note=note), "Skipped."
-        if action == "answer":
+            done, said = bool(replaced) or self._session.undo(turn, method), "Taken back."
+        elif action == "skip":
+            done, said = self._session.skip(turn, ms, method, note=note), "Skipped."
+        elif action == "answer":
             value, words = self._answer(content.get("answer"), view)
             sure = _confidence(content.get("confidence"))
-            return self._session.answer(value, turn, ms, method, confidence=sure, note=note), f"Saved: {words}."
-        raise FeedbackError(f"The panel sent an action that is not known: {action!r}. Please run this cell again.")
+            done = self._session.answer(value, turn, ms, method, confidence=sure, note=note)
+            said = f"Saved: {words}."
+        else:
+            raise FeedbackError(f"The panel sent an action that is not known: {action!r}. Please run this cell again.")
+        view = self._session.view()
+        if not done:
+            raise _TooLate(view.notice)
+        self._saved = _Saved(content.get("id"), view.turn, said) if action != "undo" else _Saved()
+        return True, f"{said} Before, this was kept: “{replaced}” It no longer counts." if replaced else said
 
     def _answer(self, answer: Any, view: View) -> tuple[Any, str]:
         """The browser's answer as a canonical value, and in words for the status line."""
@@ -167,8 +213,8 @@ class RatingPanel(anywidget.AnyWidget):
         return {
             "turn": view.turn,
             "state": view.state,
-            "prompt": displayable(view.prompt),
-            "texts": [displayable(option.text) for option in view.options],
+            "prompt": view.prompt,
+            "texts": [option.text for option in view.options],
             "number": view.number,
             "total": view.total,
             "can_undo": view.can_undo,
@@ -184,11 +230,6 @@ class RatingPanel(anywidget.AnyWidget):
         if view.skipped:
             return f"{view.answered} rated, {view.skipped} skipped."
         return f"All {view.answered} rated." if view.answered > 1 else "Rated."
-
-
-def displayable(text: str) -> str:
-    """The text with half characters (lone surrogates), which no message can carry, shown as "?"."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _milliseconds(value: Any) -> int | None:

@@ -108,6 +108,23 @@ function visibleClock(node, signal) {
   };
 }
 
+// What was begun is kept in the browser's memory of this tab, so that it outlives a reload of the page. Where a
+// browser does not allow that, it does not.
+function remember(key, draft) {
+  try {
+    if (draft) sessionStorage.setItem(`rlhf-lab ${key}`, JSON.stringify(draft));
+    else sessionStorage.removeItem(`rlhf-lab ${key}`);
+  } catch { /* not allowed, or full */ }
+}
+
+function recall(key) {
+  try {
+    return JSON.parse(sessionStorage.getItem(`rlhf-lab ${key}`));
+  } catch {
+    return null;
+  }
+}
+
 // A short light on a node, to say "this was taken".
 function flash(node) {
   node.classList.remove("rlhf-flash");

@@ -41,8 +41,11 @@ class ProgressPanel:
 
     def next_step(self) -> str:
         """One line: what to do next."""
-        if self._trouble:
+        if self._trouble and not self._states:
             return self._trouble
+        return f"{self._trouble} {self._next()}".strip()
+
+    def _next(self) -> str:
         solved = [name for name in self._names if self._state(name).startswith("solved")]
         left = [name for name in self._names if name not in solved]
         if not self._names:

@@ -10,25 +10,3 @@ from .faults import FAULTS
 from .scorers import KIND_SCORERS, SCORERS, harmful_request, well_formed
 from .simulated_raters import SimulatedRater
 from .tastes import TASTES, Taste, passes_floor
-
-__all__ = [
-    "FAULTS",
-    "KIND_SCORERS",
-    "SCORERS",
-    "SPLITS",
-    "TASTES",
-    "TEXT_KINDS",
-    "Document",
-    "SimulatedRater",
-    "Taste",
-    "generate_completion",
-    "generate_document",
-    "generate_prompt",
-    "harmful_request",
-    "kind_of",
-    "load_corpus",
-    "load_prompts",
-    "passes_floor",
-    "split_of",
-    "well_formed",
-]

@@ -40,7 +40,7 @@ NAMES = {
 # Our sampler, and transformers' own.
 DECODERS = ("ours", "generate")
 TARGETS = {"1m": 3.0, "5m": 2.0}  # times TRL's speed, and 1 for the reward model
-DECODE_TARGETS = {"1m": 4.0, "5m": 3.0}  # times generate's
+DECODE_TARGETS = {"1m": 3.0, "5m": 2.0}  # times generate's
 LENGTH, BATCH = 64, 64
 MARK = "@@"  # begins the lines that are meant for us; trainers print others
 

@@ -159,6 +159,15 @@ class Lab:
             30,
         )
 
+    def reload(self, timeout: float = 60) -> None:
+        """Save the notebook and reload the page, as F5 does; the kernel goes on."""
+        name = self.page.evaluate("() => jupyterapp.shell.currentWidget.context.path")
+        self._evaluate("() => jupyterapp.commands.execute('docmanager:save')", timeout)
+        self.page.reload()
+        self.page.wait_for_selector(".jp-Notebook", timeout=timeout * 1000)
+        self._evaluate("() => window.jupyterapp.restored", timeout)
+        self._wait_until_connected(name, timeout)
+
     def run_all(self, timeout: float = 180) -> None:
         """Run all cells; AssertionError, with the traceback, if one of them failed."""
         self._evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')", timeout)

@@ -17,7 +17,6 @@ HOSTILE = {
     "long": "0123456789" * 1000,
     "empty": "",
     "lines": "one\n\n  two\ttabbed\n<b>three</b>",
-    "half": "half a character: \ud800.",
 }
 
 
@@ -229,7 +228,7 @@ def test_text_is_text(lab):
     heights = set()
     for number, pair in enumerate(pairs, start=1):
         counter(panel, f"{number} of {len(pairs)}")
-        expected = sorted(text[1:].encode("utf-8", "replace").decode() for text in pair)
+        expected = sorted(text[1:] for text in pair)
         assert sorted(shown(panel)) == expected, names[number - 1]
         heights.add(round(panel.bounding_box()["height"]))
         if names[number - 1] in ("script", "right-to-left", "long", "empty"):
@@ -309,7 +308,8 @@ def test_themes_and_narrow_page(lab):
 
 def test_the_page_says_something_without_the_panel(lab):
     open_panel(lab, "summary", count=2)
-    assert "A rating panel with 2 questions. Every answer is saved at once, in feedback.sqlite." in lab.printed()
+    said = "A rating panel with 2 questions. Every answer is saved at once, in feedback.sqlite."
+    assert f"{said} Where no panel is shown, run this cell." in lab.printed()
     plain = [o["data"]["text/plain"] for cell in lab.outputs() for o in cell if o["output_type"] == "display_data"]
     assert "".join(plain[0]) == "CompareWidget(task 'summary')"
 

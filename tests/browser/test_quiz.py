@@ -10,7 +10,8 @@ from rlhf_lab.exercises.pages import stub
 
 QUESTION = "What happens to <b>KL</b>?"
 QUIZ = f"""
-from rlhf_lab.widgets import Option, ProgressPanel, Quiz
+from rlhf_lab.widgets import ProgressPanel
+from rlhf_lab.widgets.quizzes import Option, Quiz
 
 Quiz({QUESTION!r}, [
     Option("It falls", False, "It would if nothing moved. <img src=x onerror='window.hacked = 1'>"),
@@ -108,7 +109,7 @@ def test_the_explanation_does_not_wait_for_a_busy_kernel(lab):
 def test_checks_and_progress_in_a_notebook(lab):
     """Unattempted, endless, right; then the table knows. The same kernel goes on after a loop that never ends."""
     exercise = find("perplexity")
-    imports = "from rlhf_lab.exercises import check\nfrom torch import Tensor"
+    imports = "from rlhf_lab.exercises import check, hint\nfrom torch import Tensor"
     solved = f"{imports}\n\n{exercise.solution}\n\nperplexity = check(perplexity)"
     table = "from rlhf_lab.widgets import ProgressPanel\nProgressPanel('01')"
     lab.open_notebook(lab.write_notebook("checks.ipynb", stub(exercise), ENDLESS, solved, table))

@@ -12,10 +12,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from rlhf_lab.feedback.errors import RecordError
+from rlhf_lab.feedback.errors import RecordError, shown
 from rlhf_lab.feedback.formats.imported import imported_record
-from rlhf_lab.feedback.formats.messages import Messages, from_messages, shared_start, to_messages
-from rlhf_lab.feedback.formats.rows import text_of
+from rlhf_lab.feedback.formats.messages import Messages, checked, from_messages, shared_start, to_messages
+from rlhf_lab.feedback.formats.rows import converted, text_of, warn_of
 from rlhf_lab.feedback.pairs import ratings
 from rlhf_lab.feedback.records import Record, question
 
@@ -23,11 +23,12 @@ _VERDICTS = {"tie": "tie", "both_bad": "tie (bothbad)"}
 
 
 def to_battles(records: Iterable[Record], language: str = "English") -> list[dict[str, Any]]:
-    """A battle for every comparison that was answered and stands, ties included; other kinds are passed over."""
+    """A battle for every comparison that was answered and stands, ties included; a warning counts other kinds."""
     battles = []
-    for record in ratings(records):
-        if record.kind != "compare":
-            continue
+    standing = ratings(records)
+    compared = [record for record in standing if record.kind == "compare"]
+    warn_of({"answers of other kinds, for a battle is a comparison": len(standing) - len(compared)})
+    for record in compared:
         left, right = (record.candidate(each) for each in record.display_order)
         asked, answer_a, answer_b = to_messages(record.prompt, left.text, right.text)
         winner = _VERDICTS.get(record.winner) or ("model_a" if record.winner == left.id else "model_b")
@@ -57,54 +58,56 @@ def from_battles(
     The prompt is what both conversations begin with. plain: see `formats.messages`. The same battle always gives the
     same record, so bringing a file in twice counts once. RecordError, naming the battle, for one that is none.
     """
-    records = []
-    for number, battle in enumerate(battles):
-        where = f"Battle {number}"
-        models = tuple(text_of(battle, key, where) for key in ("model_a", "model_b"))
-        prompt, *texts = _split(battle, where, plain)
+
+    def record(battle: Mapping[str, Any]) -> Record:
+        models = tuple(text_of(battle, key) for key in ("model_a", "model_b"))
+        prompt, *texts = _split(battle, plain)
         item = question(prompt, texts, policies=models)
         left, right = item.candidates
         verdicts = {"model_a": left.id, "model_b": right.id, **{value: key for key, value in _VERDICTS.items()}}
-        winner = text_of(battle, "winner", where)
+        winner = text_of(battle, "winner")
         if winner not in verdicts:
-            raise RecordError(f"{where} has a winner that is none of {list(verdicts)}: {winner!r}.")
-        item = replace(item, item_id=str(battle.get("question_id") or item.item_id))
-        records.append(
-            imported_record(
-                item,
-                "compare",
-                {"winner": verdicts[winner]},
-                task_id=task_id,
-                rater_id=str(battle.get("judge") or "arena"),
-                source=source,
-                uid_from=(task_id, json.dumps(battle, sort_keys=True, default=str)),
-                time=_time(battle.get("tstamp"), where),
-            )
+            raise RecordError(f"Its winner is none of {list(verdicts)}: {shown(winner)}.")
+        return imported_record(
+            replace(item, item_id=_name(battle, "question_id") or item.item_id),
+            "compare",
+            {"winner": verdicts[winner]},
+            task_id=task_id,
+            rater_id=_name(battle, "judge") or "arena",
+            source=source,
+            uid_from=(task_id, json.dumps(battle, sort_keys=True, default=str)),
+            time=_time(battle.get("tstamp")),
         )
-    return records
+
+    return converted(battles, record, "Battle")
 
 
-def _split(battle: Mapping[str, Any], where: str, plain: bool) -> tuple[str, str, str]:
+def _split(battle: Mapping[str, Any], plain: bool) -> tuple[str, str, str]:
     """The prompt that both conversations begin with, and how each goes on."""
-    a, b = battle.get("conversation_a"), battle.get("conversation_b")
-    if not isinstance(a, list) or not isinstance(b, list) or not a or not b:
-        raise RecordError(f"{where} needs two conversations, each a list of messages.")
+    a, b = checked(battle.get("conversation_a")), checked(battle.get("conversation_b"))
     asked: Messages = shared_start(a, b)
-    while asked and asked[-1].get("role") == "assistant":
+    while asked and asked[-1]["role"] == "assistant":
         asked = asked[:-1]
-    try:
-        prompt, one = from_messages(asked, a[len(asked) :], plain)
-        other_prompt, other = from_messages(asked, b[len(asked) :], plain)
-        if prompt != other_prompt:  # one of them has more turns than the other
-            prompt, one = from_messages(asked, a[len(asked) :], plain=False)
-            prompt, other = from_messages(asked, b[len(asked) :], plain=False)
-    except RecordError as error:
-        raise RecordError(f"{where}: {error}") from error
+    prompt, one = from_messages(asked, a[len(asked) :], plain)
+    other_prompt, other = from_messages(asked, b[len(asked) :], plain)
+    if prompt != other_prompt:  # one of them has more turns than the other
+        prompt, one = from_messages(asked, a[len(asked) :], plain=False)
+        prompt, other = from_messages(asked, b[len(asked) :], plain=False)
     return prompt, one, other
 
 
-def _time(stamp: Any, where: str) -> str:
+def _name(battle: Mapping[str, Any], key: str) -> str:
+    """What a battle says under a key that names something; "" where it says nothing."""
+    value = battle.get(key)
+    if value is not None and not isinstance(value, str | int):
+        raise RecordError(f"Its {key!r} must be a text or a whole number; got {shown(value)}.")
+    return "" if value is None else str(value)
+
+
+def _time(stamp: Any) -> str:
     try:
         return datetime.fromtimestamp(float(stamp or 0), UTC).isoformat(timespec="milliseconds")
     except (TypeError, ValueError, OverflowError, OSError) as error:
-        raise RecordError(f"{where} has a tstamp that is no time: {stamp!r}.") from error
+        raise RecordError(
+            f"Its tstamp is no time: {shown(stamp)}. Give seconds since 1970, or leave it out."
+        ) from error

@@ -14,13 +14,15 @@ Argilla wants a UUID for each user: `user_id(rater_id)`. What else our records k
 
 import json
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rlhf_lab.feedback.errors import RecordError
+from rlhf_lab.feedback.errors import RecordError, shown
 from rlhf_lab.feedback.formats.imported import NO_TIME, imported_record
-from rlhf_lab.feedback.formats.rows import text_of
+from rlhf_lab.feedback.formats.rows import converted, text_of, warn_of
 from rlhf_lab.feedback.kinds import KINDS, VERDICTS, unknown_kind
+from rlhf_lab.feedback.lines import parse
 from rlhf_lab.feedback.pairs import ratings
 from rlhf_lab.feedback.records import Candidate, Item, Record, question
 
@@ -73,50 +75,62 @@ def from_argilla(
 
     raters: names to give back to the users that `user_id` made of them; other users are called by their UUID.
     kind, task_id: of rows that have none in their metadata, because they were not made by `to_argilla`.
-    Responses that are drafts or discarded are left out. RecordError, naming the row, for what cannot be read.
+    A warning counts what is left out: drafts, discarded responses, a user's earlier response to the same question,
+    records that nobody answered. RecordError, naming the row, for what cannot be read.
     """
     known = {user_id(rater): rater for rater in raters}
-    records = []
-    for number, row in enumerate(rows):
-        where = f"Argilla record {number}"
-        fields, metadata = row.get("fields"), _given(row.get("metadata"))
-        if not isinstance(fields, Mapping):
-            raise RecordError(f"{where} has no fields.")
-        fields = _given(fields)
-        prompt = text_of(fields, "prompt", where)
-        texts = [text_of(fields, f"text_{i}", where) for i in range(1, 1 + sum(k.startswith("text_") for k in fields))]
-        of_kind, task = metadata.get("kind", kind), metadata.get("task_id", task_id)
-        if of_kind not in KINDS:
-            raise RecordError(f"{where} does not say its kind. Pass kind=, one of {', '.join(KINDS)}.")
+    left_out: Counter[str] = Counter()
+
+    def records_of(row: Mapping[str, Any]) -> list[Record]:
+        fields, metadata = _dict_under(row, "fields"), _dict_under(row, "metadata")
+        prompt = text_of(fields, "prompt")
+        texts = [text_of(fields, f"text_{i}") for i in range(1, 1 + sum(str(k).startswith("text_") for k in fields))]
         item = question(prompt, texts)
-        candidates = item.candidates
-        if "candidates" in metadata:
-            identities = json.loads(metadata["candidates"])
-            candidates = tuple(Candidate(i, text, policy) for (i, policy), text in zip(identities, texts, strict=True))
-        item_id, is_gold = metadata.get("item_id", item.item_id), metadata.get("is_gold") == "True"
-        for user, answers in _by_user(_given(row.get("responses"))).items():
+        defaults = {"kind": kind or "", "task_id": task_id, "item_id": item.item_id}
+        of_kind, task, item_id = (text_of({**defaults, **metadata}, key) for key in defaults)
+        if of_kind not in KINDS:
+            raise RecordError(f"It does not say its kind. Pass kind=, one of {', '.join(KINDS)}.")
+        candidates = _named(metadata["candidates"], texts) if "candidates" in metadata else item.candidates
+        item = Item(item_id, prompt, candidates, is_gold=metadata.get("is_gold") == "True")
+        answered = _by_user(_dict_under(row, "responses"), left_out)
+        left_out["records that nobody answered"] += not answered
+        found = []
+        for user, answers in answered.items():
             rater = known.get(user, user)
             try:
-                records.append(
-                    imported_record(
-                        Item(item_id, prompt, candidates, is_gold),
-                        of_kind,
-                        _value(of_kind, answers, [candidate.id for candidate in candidates]),
-                        task_id=task,
-                        rater_id=rater,
-                        source=source,
-                        uid_from=(task, of_kind, item_id, rater, json.dumps(answers, sort_keys=True)),
-                        time=NO_TIME,
-                    )
-                )
-            except (KeyError, ValueError, TypeError, IndexError) as error:
-                raise RecordError(f"{where}: user {user} gave no answer of kind {of_kind!r} ({error}).") from error
-    return records
+                value = _value(of_kind, answers, [candidate.id for candidate in candidates])
+                uid_from = (task, of_kind, item_id, rater, json.dumps(answers, sort_keys=True))
+                origin = {"task_id": task, "rater_id": rater, "source": source, "uid_from": uid_from, "time": NO_TIME}
+                found.append(imported_record(item, of_kind, value, **origin))
+            except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
+                why = f" ({error})" if isinstance(error, RecordError) else ", see rlhf_lab.feedback.formats.argilla"
+                raise RecordError(
+                    f"user {user} gave no answer of kind {of_kind!r}{why}: {shown(answers)}. Mend it or leave it out."
+                ) from error
+        return found
+
+    found = converted(rows, records_of, "Argilla record")
+    warn_of(left_out)
+    return [record for records in found for record in records]
 
 
-def _given(values: Mapping[str, Any] | None) -> dict[str, Any]:
+def _dict_under(row: Mapping[str, Any], key: str) -> dict[str, Any]:
     """What is there: a table of rows with different keys fills the missing ones with None."""
-    return {key: value for key, value in (values or {}).items() if value is not None}
+    values = row.get(key)
+    if values is not None and not isinstance(values, Mapping):
+        raise RecordError(f"Its {key} must be a dict; got {shown(values)}.")
+    return {name: value for name, value in (values or {}).items() if value is not None}
+
+
+def _named(identities: Any, texts: Sequence[str]) -> tuple[Candidate, ...]:
+    """Texts with the ids and policies of `to_argilla`'s metadata."""
+    try:
+        return tuple(Candidate(i, t, policy) for (i, policy), t in zip(parse(identities), texts, strict=True))
+    except (TypeError, ValueError) as error:
+        raise RecordError(
+            f"Its metadata 'candidates' must be JSON, [[id, policy], ...] for each of {len(texts)} texts; got"
+            f" {shown(identities)}. Without it the texts get ids of their own."
+        ) from error
 
 
 def _answers(record: Record, names: Mapping[str, str]) -> dict[str, Any]:
@@ -166,11 +180,20 @@ def _value(kind: str, answers: Mapping[str, Any], ids: Sequence[str]) -> Any:
     return tiers
 
 
-def _by_user(responses: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """{question: [response of a user, ...]} as {user: {question: value}}."""
+def _by_user(responses: Mapping[str, Any], left_out: Counter[str]) -> dict[str, dict[str, Any]]:
+    """{question: [response of a user, ...]} as {user: {question: value}}; counts what is no answer that stands."""
     found: dict[str, dict[str, Any]] = {}
     for name, given in responses.items():
-        for response in given:
-            if response.get("status") in (None, "submitted"):
-                found.setdefault(str(response["user_id"]), {})[name] = response["value"]
+        for response in given if isinstance(given, list | tuple) else [given]:
+            if not isinstance(response, Mapping):
+                raise RecordError(f"The responses to {name!r} must be a list of dicts; got {shown(given)}.")
+            if response.get("status") not in (None, "submitted"):
+                left_out["responses that are drafts or discarded"] += 1
+                continue
+            user, value = response.get("user_id"), response.get("value")
+            if user is None or value is None:
+                raise RecordError(f"A response to {name!r} needs 'user_id' and 'value'; got {shown(response)}.")
+            answers = found.setdefault(str(user), {})
+            left_out["earlier responses of users who answered again"] += name in answers
+            answers[name] = value
     return found

@@ -10,7 +10,7 @@ from typing import Any
 
 from rlhf_lab.feedback.errors import RecordError
 from rlhf_lab.feedback.formats.messages import END, is_transcript
-from rlhf_lab.feedback.formats.rows import read_rows, text_of, write_rows
+from rlhf_lab.feedback.formats.rows import pairs_of, read_rows, text_of, write_rows
 from rlhf_lab.feedback.pairs import PreferencePair, check_pairs
 
 _START = "\n\nHuman: "
@@ -26,30 +26,30 @@ def to_hh(pairs: Iterable[PreferencePair]) -> list[dict[str, str]]:
 
 
 def from_hh(rows: Iterable[Mapping[str, Any]], plain: bool = False) -> list[PreferencePair]:
-    """Pairs from rows of two transcripts; rows of two equal transcripts are dropped, as they prefer nothing.
+    """Pairs from rows of two transcripts; rows of two equal transcripts prefer nothing: a warning counts them.
 
     plain: of transcripts of a single turn the prompt is the question alone, as `to_hh` found it.
     RecordError, naming the row, where the two do not begin with the same question.
     """
-    pairs = []
-    for number, row in enumerate(rows):
-        chosen, rejected = text_of(row, "chosen", f"Row {number}"), text_of(row, "rejected", f"Row {number}")
-        if chosen == rejected:
-            continue
-        shared = _common_start(chosen, rejected)
-        end = shared.rfind(END)
-        if end < 0 or not shared.startswith(_START.rstrip()):
-            raise RecordError(
-                f"The transcripts of row {number} do not begin with the same question ({_START!r} ... {END!r}): they"
-                f" share {shared[:60]!r}."
-            )
-        cut = end + len(END)
-        prompt = shared[:cut]
-        question = prompt.removeprefix(_START).removesuffix(END)
-        if plain and is_transcript(prompt) and not is_transcript(question) and _single(prompt):
-            prompt = question
-        pairs.append(PreferencePair(prompt, chosen[cut:], rejected[cut:], prompt))
-    return pairs
+    return pairs_of(rows, lambda row: _pair(row, plain))
+
+
+def _pair(row: Mapping[str, Any], plain: bool) -> PreferencePair | None:
+    chosen, rejected = text_of(row, "chosen"), text_of(row, "rejected")
+    if chosen == rejected:
+        return None
+    shared = _common_start(chosen, rejected)
+    end = shared.rfind(END)
+    if end < 0 or not shared.startswith(_START.rstrip()):
+        raise RecordError(
+            f"Its transcripts do not begin with the same question ({_START!r} ... {END!r}): they share {shared[:60]!r}."
+        )
+    cut = end + len(END)
+    prompt = shared[:cut]
+    question = prompt.removeprefix(_START).removesuffix(END)
+    if plain and is_transcript(prompt) and not is_transcript(question) and _single(prompt):
+        prompt = question
+    return PreferencePair(prompt, chosen[cut:], rejected[cut:], prompt)
 
 
 def write_hh(path: Path | str, pairs: Iterable[PreferencePair]) -> int:
@@ -58,7 +58,7 @@ def write_hh(path: Path | str, pairs: Iterable[PreferencePair]) -> int:
 
 
 def read_hh(path: Path | str, plain: bool = False) -> list[PreferencePair]:
-    """The pairs of a file of hh-rlhf, plain or gzip; errors as `from_hh` and `formats.rows.read_rows`."""
+    """The pairs of a file of hh-rlhf, plain or gzip; errors as `from_hh` and `feedback.lines.read_rows`."""
     return from_hh(read_rows(path), plain)
 
 

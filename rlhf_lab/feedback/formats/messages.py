@@ -9,10 +9,11 @@ transcript of one turn. Several messages always become a transcript.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rlhf_lab.feedback.errors import RecordError
+from rlhf_lab.feedback.errors import RecordError, shown
+from rlhf_lab.texts import fault_in
 
 ROLES = {"Human": "user", "Assistant": "assistant", "System": "system"}
 _NAMES = {role: name for name, role in ROLES.items()}
@@ -33,7 +34,7 @@ def to_messages(prompt: str, *completions: str) -> tuple[Messages, ...]:
 
 def from_messages(prompt: Any, completion: Any, plain: bool = True) -> tuple[str, str]:
     """(prompt, completion) of what `to_messages` gave, and of any other chat. RecordError if it is none."""
-    prompt, completion = list(_checked(prompt)), list(_checked(completion))
+    prompt, completion = list(checked(prompt)), list(checked(completion))
     if prompt and [message["role"] for message in (*prompt, *completion)] == ["user", "assistant"]:
         if plain or is_transcript(prompt[0]["content"]):
             return prompt[0]["content"], completion[0]["content"]
@@ -44,7 +45,7 @@ def from_messages(prompt: Any, completion: Any, plain: bool = True) -> tuple[str
 
 def transcript(messages: Any) -> str:
     """Messages in the form of hh-rlhf's transcripts."""
-    return "".join(f"\n\n{_NAMES[message['role']]}: {message['content']}" for message in _checked(messages))
+    return "".join(f"\n\n{_NAMES[message['role']]}: {message['content']}" for message in checked(messages))
 
 
 def is_transcript(prompt: str) -> bool:
@@ -78,12 +79,16 @@ def _turns(text: str) -> Messages | None:
     return found if transcript(found) == text else None
 
 
-def _checked(messages: Any) -> Sequence[dict[str, str]]:
+def checked(messages: Any) -> Sequence[dict[str, str]]:
+    """The same messages, a list of {"role", "content"}. RecordError for what is none."""
     if not is_chat(messages):
-        raise RecordError(f"A chat is a list of messages; got {messages!r:.80}.")
+        raise RecordError(f"A chat is a list of messages; got {shown(messages)}.")
     for message in messages:
-        if not isinstance(message, dict) or message.get("role") not in _NAMES:
-            raise RecordError(f"A message is {{'role': one of {list(_NAMES)}, 'content': text}}; got {message!r:.80}.")
-        if not isinstance(message.get("content"), str):
-            raise RecordError(f"We read messages of text only; got the content {message.get('content')!r:.80}.")
+        role, content = (message.get("role"), message.get("content")) if isinstance(message, Mapping) else (None, None)
+        if not isinstance(role, str) or role not in _NAMES:
+            raise RecordError(f"A message is {{'role': one of {list(_NAMES)}, 'content': text}}; got {shown(message)}.")
+        if not isinstance(content, str):
+            raise RecordError(f"We read messages of text only; got the content {shown(content)}.")
+        if fault := fault_in(content):
+            raise RecordError(f"A message of the {role} {fault}")
     return messages

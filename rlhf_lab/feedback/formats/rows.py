@@ -1,55 +1,54 @@
-"""Rows as a text file, one JSON object a line, plain or gzip: what `datasets.load_dataset("json", ...)` reads."""
+"""What all imports share: rows, from a file or from elsewhere, become what we know; what is left out is counted.
 
-import gzip
-import json
-import zlib
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any
+Reading and writing rows as files, `read_rows` and `write_rows`, is done in `feedback.lines`.
+"""
 
-from rlhf_lab.feedback.errors import RecordError, StoreError
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
-_GZIP = b"\x1f\x8b"  # how every gzip file begins
+from rlhf_lab.feedback.errors import RecordError, shown, warn
+from rlhf_lab.feedback.lines import each_row, read_rows, write_rows
+from rlhf_lab.feedback.pairs import PreferencePair
+from rlhf_lab.texts import fault_in
 
+__all__ = ["converted", "pairs_of", "read_rows", "text_of", "warn_of", "write_rows"]
 
-def write_rows(path: Path | str, rows: Iterable[Mapping[str, Any]]) -> int:
-    """Write rows to a new file, compressed if its name ends in .gz, replacing one of that name; gives their number.
-
-    The same rows give the same bytes.
-    """
-    lines = [json.dumps(row, ensure_ascii=True, allow_nan=False) + "\n" for row in rows]
-    content = "".join(lines).encode("ascii")
-    Path(path).write_bytes(gzip.compress(content, mtime=0) if Path(path).suffix == ".gz" else content)
-    return len(lines)
+T = TypeVar("T")
 
 
-def read_rows(path: Path | str) -> list[dict[str, Any]]:
-    """The rows of such a file; whether it is compressed is seen from its content, not its name.
-
-    StoreError if it cannot be read, RecordError naming the line that is no JSON object.
-    """
-    try:
-        content = Path(path).read_bytes()
-        lines = (gzip.decompress(content) if content.startswith(_GZIP) else content).decode("utf-8").split("\n")
-    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
-        raise StoreError(f"Cannot read rows from {path} ({error}).") from error
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
+def converted(rows: Iterable[Mapping[str, Any]], convert: Callable[[Any], T], noun: str = "Row") -> list[T]:
+    """What `convert` makes of each row. RecordError begins with the place of the row, see `each_row`."""
+    found = []
+    for where, row in each_row(rows, noun):
         try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise RecordError(f"{path}, line {number}: not JSON ({error}).") from error
-        if not isinstance(row, dict):
-            raise RecordError(f"{path}, line {number}: a row is a JSON object; got {type(row).__name__}.")
-        rows.append(row)
-    return rows
+            found.append(convert(row))
+        except RecordError as error:
+            raise RecordError(f"{where}: {error}") from error
+        except RecursionError as error:
+            raise RecordError(f"{where}: its lists and dicts are nested too deeply.") from error
+    return found
 
 
-def text_of(row: Mapping[str, Any], key: str, where: str) -> str:
-    """A row's text under a key; RecordError, naming the row, if there is none."""
+def pairs_of(
+    rows: Iterable[Mapping[str, Any]], convert: Callable[[Any], PreferencePair | None]
+) -> list[PreferencePair]:
+    """The pairs that `convert` makes of rows. It gives None for two equal texts; a warning counts them."""
+    found = converted(rows, convert)
+    warn_of({"rows of two equal texts, which prefer nothing": found.count(None)})
+    return [pair for pair in found if pair is not None]
+
+
+def text_of(row: Mapping[str, Any], key: str) -> str:
+    """A row's text under a key; RecordError if there is none."""
     value = row.get(key)
     if not isinstance(value, str):
-        raise RecordError(f"{where} needs a text {key!r}; got {value!r:.80}. Its keys are {sorted(row)}.")
+        raise RecordError(f"It needs a text {key!r}; got {shown(value)}. Its keys are {shown(list(row))}.")
+    if fault := fault_in(value):
+        raise RecordError(f"Its text {key!r} {fault}")
     return value
+
+
+def warn_of(left_out: Mapping[str, int]) -> None:
+    """Say once what an import or export leaves out, and how many of each: {what: number}."""
+    if told := [f"{what} ({number})" for what, number in left_out.items() if number]:
+        warn(f"Left out: {'; '.join(told)}.")

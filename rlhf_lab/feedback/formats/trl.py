@@ -11,10 +11,10 @@ into `datasets.Dataset.from_list(rows)`. A row says nothing of groups and weight
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rlhf_lab.feedback.errors import RecordError
+from rlhf_lab.feedback.errors import RecordError, shown
 from rlhf_lab.feedback.examples import CompletionExample, UnpairedExample
 from rlhf_lab.feedback.formats.messages import from_messages, is_chat, shared_start, to_messages
-from rlhf_lab.feedback.formats.rows import text_of
+from rlhf_lab.feedback.formats.rows import converted, pairs_of, text_of
 from rlhf_lab.feedback.pairs import PreferencePair, check_pairs
 
 # The reward difference that a preference of each strength asks for: the smaller margins of Touvron et al. (2023,
@@ -45,37 +45,29 @@ def to_prompt_completion(examples: Iterable[CompletionExample], conversational: 
 
 
 def from_preference(rows: Iterable[Mapping[str, Any]], plain: bool = True) -> list[PreferencePair]:
-    """Pairs from rows of the preference format, standard or conversational; rows of two equal texts are dropped.
+    """Pairs from rows of the preference format, standard or conversational; a warning counts rows of two equal texts.
 
     Where "prompt" is missing, it is the messages that both chats begin with. plain: see `formats.messages`.
     RecordError, naming the row, for one that is not of this format.
     """
-    pairs = []
-    for number, row in enumerate(rows):
-        if "prompt" not in row and is_chat(row.get("chosen")) and is_chat(row.get("rejected")):
-            row = {**row, **_without_prompt(row["chosen"], row["rejected"])}
-        prompt, chosen = _texts(row, "chosen", number, plain)
-        _, rejected = _texts(row, "rejected", number, plain)
-        if chosen != rejected:
-            strength = _strength(row["margin"], number) if "margin" in row else None
-            pairs.append(PreferencePair(prompt, chosen, rejected, prompt, strength))
-    return pairs
+    return pairs_of(rows, lambda row: _pair(row, plain))
 
 
 def from_unpaired(rows: Iterable[Mapping[str, Any]], plain: bool = True) -> list[UnpairedExample]:
     """Examples from rows of the unpaired format; else as `from_preference`."""
-    examples = []
-    for number, row in enumerate(rows):
+
+    def example(row: Mapping[str, Any]) -> UnpairedExample:
         if not isinstance(row.get("label"), bool):
-            raise RecordError(f"Row {number} needs a label, true or false; got {row.get('label')!r}.")
-        prompt, completion = _texts(row, "completion", number, plain)
-        examples.append(UnpairedExample(prompt, completion, row["label"], prompt))
-    return examples
+            raise RecordError(f"It needs a label, true or false; got {shown(row.get('label'))}.")
+        prompt, completion = _texts(row, "completion", plain)
+        return UnpairedExample(prompt, completion, row["label"], prompt)
+
+    return converted(rows, example)
 
 
 def from_prompt_completion(rows: Iterable[Mapping[str, Any]], plain: bool = True) -> list[CompletionExample]:
     """Examples from rows of the prompt-completion format; else as `from_preference`."""
-    texts = [_texts(row, "completion", number, plain) for number, row in enumerate(rows)]
+    texts = converted(rows, lambda row: _texts(row, "completion", plain))
     return [CompletionExample(prompt, completion, prompt) for prompt, completion in texts]
 
 
@@ -84,14 +76,20 @@ def _row(prompt: str, completion: str, conversational: bool) -> Row:
     return dict(zip(("prompt", "completion"), texts, strict=True))
 
 
-def _texts(row: Mapping[str, Any], key: str, number: int, plain: bool) -> tuple[str, str]:
-    where = f"Row {number}"
+def _pair(row: Mapping[str, Any], plain: bool) -> PreferencePair | None:
+    if "prompt" not in row and is_chat(row.get("chosen")) and is_chat(row.get("rejected")):
+        row = {**row, **_without_prompt(row["chosen"], row["rejected"])}
+    prompt, chosen = _texts(row, "chosen", plain)
+    _, rejected = _texts(row, "rejected", plain)
+    if chosen == rejected:
+        return None
+    return PreferencePair(prompt, chosen, rejected, prompt, _strength(row.get("margin")))
+
+
+def _texts(row: Mapping[str, Any], key: str, plain: bool) -> tuple[str, str]:
     if is_chat(row.get("prompt")) and is_chat(row.get(key)):
-        try:
-            return from_messages(row["prompt"], row[key], plain)
-        except RecordError as error:
-            raise RecordError(f"{where}: {error}") from error
-    return text_of(row, "prompt", where), text_of(row, key, where)
+        return from_messages(row["prompt"], row[key], plain)
+    return text_of(row, "prompt"), text_of(row, key)
 
 
 def _without_prompt(chosen: Any, rejected: Any) -> Row:
@@ -100,9 +98,11 @@ def _without_prompt(chosen: Any, rejected: Any) -> Row:
     return {"prompt": prompt, "chosen": chosen[len(prompt) :], "rejected": rejected[len(prompt) :]}
 
 
-def _strength(margin: Any, number: int) -> int | None:
+def _strength(margin: Any) -> int | None:
     """The strength that asks for this margin; None for no margin."""
+    if margin is None:
+        return None
     for strength, known in MARGINS.items():
-        if isinstance(margin, int | float) and abs(known - margin) < 1e-6:
+        if isinstance(margin, int | float) and 0 <= margin <= 1 and abs(known - margin) < 1e-6:
             return strength
-    raise RecordError(f"Row {number} has a margin that is none of {list(MARGINS.values())}: {margin!r}. Leave it out.")
+    raise RecordError(f"Its margin is none of {list(MARGINS.values())}: {shown(margin)}. Leave it out.")

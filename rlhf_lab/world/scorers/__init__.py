@@ -4,8 +4,7 @@ SCORERS fit every kind of text. KIND_SCORERS[kind] are those that only make sens
 a prompt of another kind. None of them knows what the generator intended.
 """
 
-from .conversation import harmful_request as harmful_request
-from .conversation import harmlessness, helpfulness, refusal
+from .conversation import harmful_request, harmlessness, helpfulness, refusal
 from .story import brevity, coverage, faithfulness
 from .style import (
     animal_mention,
@@ -20,8 +19,7 @@ from .style import (
 )
 from .topic import on_topic  # after the kinds it is built on
 from .translation import adequacy, fluency
-from .wellformed import well_formed as well_formed
-from .wellformed import well_formedness
+from .wellformed import well_formed, well_formedness
 
 SCORERS = {
     "tone": tone,

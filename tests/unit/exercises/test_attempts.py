@@ -81,32 +81,78 @@ def folder(path):
     path.mkdir()
 
 
-def not_json(path):
-    ProgressStore(path).append("solved", "gae")
+def no_table(path):
+    newer(path)
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE events SET detail = '{'")
+        connection.execute("PRAGMA user_version = 1")
+        connection.execute("DROP TABLE events")
 
 
 @pytest.mark.parametrize(
-    ("spoil", "words", "can_write"),
+    ("spoil", "words"),
     [
-        (broken, "damaged", False),
-        (anothers, "another program", False),
-        (newer, "newer version", False),
-        (folder, "cannot be used", False),
-        (not_json, "cannot be used", True),
+        (broken, "damaged"),
+        (anothers, "another program"),
+        (newer, "newer version"),
+        (folder, "cannot be used"),
+        (no_table, "damaged"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_a_sentence_and_left_alone(home, spoil, words, can_write):
+def test_a_file_that_cannot_be_used_is_a_sentence_and_left_alone(home, spoil, words):
     path = home / "progress.sqlite"
     spoil(path)
     before = path.read_bytes() if path.is_file() else None
-    sentence = attempts.record("solved", "gae") if not can_write else attempts.states()[1]
+    sentence = attempts.record("solved", "gae")
     assert words in sentence and "\n" not in sentence
     assert words in attempts.states()[1] and attempts.states()[0] == {}
     assert before is None or path.read_bytes() == before
     with pytest.raises(ProgressError):
         ProgressStore().events()
+
+
+DAMAGE = {
+    "no JSON": "detail = '{'",
+    "JSON of another kind": "detail = '[1]'",
+    "JSON that is nothing": "detail = 'null'",
+    "a number": "detail = 5",
+    "no text": "detail = x'ff00fe'",
+    "a name that is no text": "name = x'c328'",
+    "a kind that is no text": "kind = x'80'",
+    "nested deeply": f"detail = '{'[' * 100_000}'",
+}
+
+
+@pytest.mark.parametrize("change", DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_row_is_said_and_the_others_count(home, change):
+    for name in ("gae", "kl", "clip"):
+        attempts.record("solved", name)
+    with closing(sqlite3.connect(home / "progress.sqlite")) as connection, connection:
+        connection.execute(f"UPDATE events SET {change} WHERE seq = 2")
+    states, sentence = attempts.states()
+    assert list(states) == ["gae", "clip"] and "Damaged rows of progress.sqlite are passed over: 2." in sentence
+    assert attempts.record("solved", "kl") == "" and list(attempts.states()[0]) == ["gae", "clip", "kl"]
+
+
+@pytest.mark.parametrize("number", ["[1]", "{}", "null", "1e999"])
+def test_a_hint_with_a_number_that_is_none(home, number):
+    attempts.record("hinted", "gae", number=1)
+    with closing(sqlite3.connect(home / "progress.sqlite")) as connection, connection:
+        connection.execute("UPDATE events SET detail = ?", (f'{{"number": {number}}}',))
+    assert attempts.states() == ({"gae": State(0, False, 1)}, "")
+
+
+def test_a_trigger_that_swallows_what_is_written_is_said(home):
+    attempts.record("attempted", "gae")
+    with closing(sqlite3.connect(home / "progress.sqlite")) as connection, connection:
+        connection.execute("CREATE TRIGGER t BEFORE INSERT ON events BEGIN SELECT RAISE(IGNORE); END")
+    assert "was not kept: progress.sqlite is damaged" in attempts.record("solved", "gae")
+    assert attempts.states() == ({"gae": State(1, False, 0)}, "")
+
+
+@pytest.mark.parametrize("detail", [{"x": object()}, {"x": {1: 2, "a": 3}}, {"x": "half \ud800"}])
+def test_what_cannot_be_kept_is_said(home, detail):
+    sentence = attempts.record("solved", "gae", **detail)
+    assert sentence == "" or "was not kept" in sentence
 
 
 def test_a_locked_file_is_waited_for_and_not_for_long(home):
@@ -122,5 +168,7 @@ def test_a_locked_file_is_waited_for_and_not_for_long(home):
 
 def test_a_home_that_cannot_be_made_is_a_sentence(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv("RLHF_LAB_HOME", str(tmp_path / "file" / "home"))
-    assert "progress" in attempts.record("solved", "gae") and attempts.states()[1]
+    for home in (tmp_path / "file" / "home", tmp_path / "file", "~nosuchuser/home", tmp_path / ("x" * 300)):
+        monkeypatch.setenv("RLHF_LAB_HOME", str(home))
+        assert "RLHF_LAB_HOME names" in attempts.record("solved", "gae")
+        assert "RLHF_LAB_HOME names" in attempts.states()[1] and attempts.states()[0] == {}

@@ -6,10 +6,12 @@ import time
 
 import pytest
 import torch
+from torch import Tensor
 
 from rlhf_lab.exercises import check, find, hint, judge
 from rlhf_lab.exercises.attempts import ProgressStore
 from rlhf_lab.exercises.checking import _GIVEN
+from rlhf_lab.exercises.drawing import TinyRewardModel
 from rlhf_lab.exercises.framework import Case, Exercise, mistake
 
 REFERENCE = find("perplexity").reference
@@ -218,7 +220,8 @@ def test_changing_the_inputs_harms_nobody(capsys):
         return answer
 
     for _ in range(2):
-        assert says(capsys, spoils, "prompt_mask")[1]
+        words, kept = says(capsys, spoils, "prompt_mask")
+        assert not kept and "it overwrites its input prompt_lengths" in words
     assert says(capsys, find("prompt_mask").reference, "prompt_mask")[1]
 
 
@@ -323,3 +326,126 @@ def test_an_exercise_must_make_sense():
         Exercise(difficulty=6, **arguments)
     with pytest.raises(ValueError, match="no parameter"):
         Exercise(difficulty=1, gradients=("z",), **arguments)
+
+
+def reward_step(model: torch.nn.Module, optimizer: torch.optim.Optimizer, ids: Tensor, mask: Tensor) -> Tensor:
+    """A step."""
+    loss = -model(ids, mask).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+def step_inputs(generator):
+    model = TinyRewardModel(generator)
+    model.head.grad = torch.ones(3)  # somebody forgot it
+    ids = torch.randint(6, (2, 3), generator=generator)
+    return model, torch.optim.SGD(model.parameters(), lr=0.5), ids, torch.ones(2, 3).bool()
+
+
+@mistake("The gradients of earlier are still there.", "They add up.")
+def not_zeroed(model, optimizer, ids, mask):
+    loss = -model(ids, mask).mean()
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+STEP = Exercise(
+    reference=reward_step,
+    title="a step",
+    question="Make one.",
+    difficulty=1,
+    minutes=1,
+    hints=("", ""),
+    cases=lambda: [Case("one step", step_inputs(torch.Generator().manual_seed(9)))],
+    draw=step_inputs,
+    mistakes=(not_zeroed,),
+)
+
+
+def test_a_step_of_training_is_compared_by_the_weights_that_it_leaves():
+    before = STEP.all_cases()[0].inputs[0].head.detach().clone()
+    assert judge(STEP, reward_step).state == "correct" == judge(STEP, reward_step).state
+    assert torch.equal(STEP.all_cases()[0].inputs[0].head, before), "a check trains copies"
+    found = judge(STEP, lambda *inputs: not_zeroed.function(*inputs))
+    assert found.mistake == "not_zeroed" and "weights of model afterwards, yours:" in found.text
+    assert "model = a model with 21 weights" in found.text and "optimizer = SGD, learning rate 0.5" in found.text
+
+    def without_step(model, optimizer, ids, mask):
+        return -model(ids, mask).mean().detach()
+
+    assert "the weights of model are not, afterwards" in judge(STEP, without_step).text
+
+
+def test_a_model_that_is_left_in_another_mode_is_not_accepted():
+    def left_in_eval(model, optimizer, ids, mask):
+        loss = reward_step(model, optimizer, ids, mask)
+        model.eval()
+        return loss
+
+    def left_frozen(model, optimizer, ids, mask):
+        loss = reward_step(model, optimizer, ids, mask)
+        model.head.requires_grad_(False)
+        return loss
+
+    assert "leaves model in eval() mode" in judge(STEP, left_in_eval).text
+    assert "switches requires_grad of the weights of model" in judge(STEP, left_frozen).text
+
+
+GRADIENT = find("softmax_policy_gradient").reference
+
+
+def overwrites(logits, rewards):
+    result = GRADIENT(logits, rewards)
+    rewards -= 1
+    return result
+
+
+def turns_the_switch(logits, rewards):
+    logits.requires_grad_()
+    return GRADIENT(logits, rewards).detach()
+
+
+def keeps_the_graph(logits, rewards):
+    return GRADIENT(logits.clone().requires_grad_(), rewards)
+
+
+def by_backward(logits, rewards):
+    logits.requires_grad_()
+    (torch.softmax(logits, 0) * rewards).sum().backward()
+    return logits.grad
+
+
+def by_backward_where_it_is_asked_for(logits, rewards):
+    if not logits.requires_grad:
+        return GRADIENT(logits, rewards)
+    (torch.softmax(logits, 0) * rewards).sum().backward()
+    return logits.grad
+
+
+def is_another_one_the_second_time(logits, rewards, calls=[0]):  # noqa: B006
+    calls[0] += 1
+    return GRADIENT(logits, rewards) + (calls[0] % 3 == 0)
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (overwrites, "it overwrites its input rewards"),
+        (turns_the_switch, "it switches requires_grad on in its input logits"),
+        (keeps_the_graph, "what it returns still hangs on to a graph"),
+        (by_backward, "it switches requires_grad on in its input logits"),
+        (by_backward_where_it_is_asked_for, "it leaves a gradient in logits.grad"),
+        (is_another_one_the_second_time, "gives something else"),
+    ],
+)
+def test_what_a_later_cell_would_trip_over_is_not_accepted(function, words, capsys):
+    said, kept = says(capsys, function, "softmax_policy_gradient")
+    assert not kept and "What it returns is right, but" in said and words in said
+
+
+def test_a_nan_in_the_gradient_is_named():
+    text = judge(find("bradley_terry_probability"), lambda a, b: 1 / (1 + (b - a).exp())).text
+    assert "none belongs" not in text and "its gradient with respect to reward_a holds a NaN" in text

@@ -27,7 +27,9 @@ def load(name):
 def test_a_page():
     exercise = find("prompt_mask")
     assert header(exercise).startswith("### Exercise: the prompt mask\n\n*Difficulty ●●○○○, about 10 minutes.*")
-    assert stub(exercise).startswith("import torch\nfrom torch import Tensor\n\nfrom rlhf_lab.exercises import check\n")
+    assert stub(exercise).startswith(
+        "import torch\nfrom torch import Tensor\n\nfrom rlhf_lab.exercises import check, hint\n"
+    )
     assert stub(exercise).endswith('    """\n    return ...  # your code here\n\n\nprompt_mask = check(prompt_mask)')
     assert "torch.arange" not in stub(exercise) and exercise.solution in solved(exercise)
     assert folds(exercise).count("<details>") == folds(exercise).count("</details>") == 3

@@ -1,15 +1,22 @@
 """Quizzes and the table of progress, without a browser."""
 
+import ast
 import html.parser
 import json
+import sqlite3
+import tomllib
+from contextlib import closing
 
 import pytest
 
 from rlhf_lab.exercises import attempts, find, names
 from rlhf_lab.exercises.attempts import ProgressStore
 from rlhf_lab.widgets.progress import ProgressPanel
-from rlhf_lab.widgets.quiz import Option, Quiz
+from rlhf_lab.widgets.quizzes import FOLDER, Option, Quiz, quiz
 
+PAGES = sorted(FOLDER.parent.glob("[0-9][0-9]_*.ipynb"))
+QUIZZES = {file: tomllib.loads(file.read_text(encoding="utf-8")) for file in sorted(FOLDER.glob("*.toml"))}
+NAMES = [f"{file.name[:2]}-{title}" for file, tables in QUIZZES.items() for title in tables]
 OPTIONS = [Option("It rises", False, "Because ..."), Option("It falls", True, "Since ..."), Option("<b>", False, "No.")]
 
 
@@ -73,6 +80,48 @@ def test_a_quiz_must_make_sense(options):
         Quiz("What?", options, name="bad")
 
 
+def code_cells(page):
+    return [
+        "".join(c["source"]) for c in json.loads(page.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code"
+    ]
+
+
+def asked_on(page):
+    """The names of the quizzes that the page's cells show, in order."""
+    calls = [node for cell in code_cells(page) if "quiz(" in cell for node in ast.walk(ast.parse(cell))]
+    calls = [node for node in calls if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "quiz"]
+    return [ast.literal_eval(call.args[0]) for call in calls]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_quiz_is_well_made(name):
+    shown, again = quiz(name), quiz(name)
+    assert shown._frame == again._frame and not shown._frame["question"].startswith(" ")
+    texts = [option["text"] for option in shown._frame["options"]]
+    assert len(set(texts)) == len(texts) >= 3
+
+
+def test_the_place_of_the_right_answer_says_nothing():
+    places = [next(i for i, option in enumerate(quiz(name)._options) if option.right) for name in NAMES]
+    assert set(places) >= {0, 1, 2} and max(places.count(i) for i in set(places)) < len(NAMES) / 2
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_asks_its_quizzes_and_holds_no_answer(page):
+    tables = QUIZZES.get(FOLDER / f"{page.stem}.toml", {})
+    assert asked_on(page) == [f"{page.name[:2]}-{title}" for title in tables]
+    answers = [o[key] for table in tables.values() for kind in ("right", "wrong") for o in table[kind] for key in o]
+    for cell in code_cells(page):
+        assert "Option(" not in cell and not [answer for answer in answers if answer in cell]
+
+
+def test_a_quiz_that_is_not_there():
+    with pytest.raises(LookupError, match=r"No quiz is called '08-clap'. Of notebook 08 there are: 08-clip"):
+        quiz("08-clap")
+    with pytest.raises(LookupError, match="there are: none"):
+        quiz("../../secrets")
+
+
 class _Text(html.parser.HTMLParser):
     def __init__(self, page):
         super().__init__()
@@ -121,3 +170,14 @@ def test_a_broken_file_is_said_below_the_table(home):
     (home / "progress.sqlite").write_bytes(b"no database" * 1000)
     panel = ProgressPanel("01")
     assert "cannot be shown" in panel.next_step() and len(panel.rows()) == 5
+
+
+def test_a_damaged_row_is_said_and_the_table_goes_on(home):
+    first, second, *_ = names("01")
+    for name in (first, second):
+        attempts.record("solved", name)
+    with closing(sqlite3.connect(home / "progress.sqlite")) as connection, connection:
+        connection.execute("UPDATE events SET detail = '[]' WHERE seq = 1")
+    panel = ProgressPanel("01")
+    assert [row[-1] for row in panel.rows()][:2] == ["○ not attempted", "● solved"]
+    assert "passed over: 1." in panel.next_step() and "1 of 5 solved. Next: " in panel.next_step()

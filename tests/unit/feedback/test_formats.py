@@ -62,14 +62,19 @@ def test_trl_with_an_implicit_prompt():
     user, good, bad = ({"role": r, "content": c} for r, c in (("user", "q"), ("assistant", "x"), ("assistant", "y")))
     (pair,) = trl.from_preference([{"chosen": [user, good], "rejected": [user, bad]}])
     assert (pair.prompt, pair.chosen, pair.rejected) == ("q", "x", "y")
-    assert trl.from_preference([{"chosen": [user, good], "rejected": [user, good]}]) == []
+    with pytest.warns(UserWarning, match="two equal texts"):
+        assert trl.from_preference([{"chosen": [user, good], "rejected": [user, good]}]) == []
 
 
 @pytest.mark.parametrize(
     ("read", "row", "words"),
     [
-        (trl.from_preference, {"prompt": "p", "chosen": "x"}, "Row 0 needs a text 'rejected'"),
-        (trl.from_preference, {"prompt": "p", "chosen": "x", "rejected": "y", "margin": 9.0}, "margin that is none of"),
+        (trl.from_preference, {"prompt": "p", "chosen": "x"}, "Row 0: It needs a text 'rejected'"),
+        (
+            trl.from_preference,
+            {"prompt": "p", "chosen": "x", "rejected": "y", "margin": 9.0},
+            "Row 0: Its margin is none of",
+        ),
         (trl.from_unpaired, {"prompt": "p", "completion": "x", "label": 1}, "label, true or false; got 1"),
         (trl.from_prompt_completion, {"prompt": [{"role": "user"}], "completion": [{"role": "assistant"}]}, "Row 0: "),
         (trl.from_prompt_completion, {"prompt": [{"role": "tool", "content": ""}], "completion": []}, "A message is"),
@@ -158,7 +163,6 @@ def test_hh_round_trip(prompt, first, second, turns):
 def test_transcripts_that_are_none(row):
     with pytest.raises(RecordError, match=r"[Rr]ow 0"):
         hh.from_hh([row])
-    assert hh.from_hh([{"chosen": HH["chosen"], "rejected": HH["chosen"]}]) == []
 
 
 # -- Chatbot Arena --
@@ -194,6 +198,7 @@ def test_battles(winner, said):
 
 @settings(max_examples=50)
 @given(history=events())
+@pytest.mark.filterwarnings("ignore:Left out. answers of other kinds")
 def test_battles_round_trip(history):
     battles = arena.to_battles(history)
     standing = [record for record in ratings(history) if record.kind == "compare"]
@@ -306,7 +311,8 @@ def test_argilla_records_of_others():
             ]
         },
     }
-    (record,) = argilla.from_argilla([row], kind="score")
+    with pytest.warns(UserWarning, match="drafts or discarded"):
+        (record,) = argilla.from_argilla([row], kind="score")
     assert (record.value, record.rater_id, record.task_id) == ({"overall": 4}, "u", "argilla")
     with pytest.raises(RecordError, match="does not say its kind"):
         argilla.from_argilla([row])
@@ -314,7 +320,7 @@ def test_argilla_records_of_others():
         argilla.from_argilla([row], kind="compare")
     with pytest.raises(RecordError, match="needs a text 'prompt'"):
         argilla.from_argilla([{"fields": {}}])
-    with pytest.raises(RecordError, match="no fields"):
+    with pytest.raises(RecordError, match="needs a text 'prompt'"):
         argilla.from_argilla([{}])
 
 
@@ -326,14 +332,14 @@ def test_rows(tmp_path):
     assert write_rows(path, [{"a": "é\u2028"}, {"a": None}]) == 2
     assert path.read_bytes().isascii() and read_rows(path) == [{"a": "é\u2028"}, {"a": None}]
     path.write_text('{"a": 1}\n\n[1]\n')
-    with pytest.raises(RecordError, match="line 3: a row is a JSON object; got list"):
+    with pytest.raises(RecordError, match="line 3: A row is a JSON object"):
         read_rows(path)
     path.write_text("nonsense")
-    with pytest.raises(RecordError, match="line 1: not JSON"):
+    with pytest.raises(RecordError, match="line 1: This is not JSON"):
         read_rows(path)
     for content in (b"\x1f\x8bbroken", gzip.compress(b"x" * 99)[:-12] + b"y" * 12, b"\xff\xfe"):
         path.write_bytes(content)
-        with pytest.raises(StoreError, match="Cannot read rows"):
+        with pytest.raises(StoreError, match=r"rows\.jsonl"):
             read_rows(path)
-    with pytest.raises(FeedbackError, match="Cannot read rows"):
+    with pytest.raises(FeedbackError, match=r"Cannot read .*none\.jsonl.*no such file"):
         read_rows(tmp_path / "none.jsonl")

@@ -49,7 +49,6 @@ def test_tops_up_from_the_rater(session, store, answer, rater, lines, monkeypatc
         answer(session)
     gathered = gather(session, at_least=16, rater=rater, say=lines.append)
     assert sources(gathered) == ["human"] * 9 + ["simulated"] * 7
-    assert gathered.sources == {"human": 9, "simulated": 7}
     expected = "Using 16 comparisons: 9 yours, 7 by the simulated rater 'first'."
     invitation = " Rate more above and run this cell again to use more of your own."
     assert lines == [expected + invitation * (mode == "human")]
@@ -228,7 +227,7 @@ def test_other_kinds_and_judges(store, lines):
     session.answer({"overall": 3}, session.view().turn)
     gathered = gather(session, 4, Judge(), mode="simulated", say=lines.append)
     assert lines == ["Using 4 answers: 1 yours, 3 by the model 'rubric'."]
-    assert gathered.sources == {"human": 1, "model": 3}
+    assert sources(gathered) == ["human"] + ["model"] * 3
     assert {r.rater_id for r in gathered} == {"learner", "model-rubric"}
     others = [*store.records(source="model"), *store.records(source="human")]
     compared = RatingSession(store, "pairs", make_items(2), "ann", "simulated")

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlhf_lab.feedback import FeedbackError, FeedbackStore, RatingSession, compare_item, compare_value, rate_with
-from rlhf_lab.feedback.queues import MixedQueue, at_random, deal, in_order, most_uncertain
+from rlhf_lab.feedback.queues import MixedQueue, at_random, deal, in_order
 from rlhf_lab.feedback.records import original_id, question, repeat_number, repeat_of
 
 
@@ -23,26 +23,6 @@ def test_orders():
     drawn = at_random(items, seed=1)
     assert sorted(ids(drawn)) == sorted(ids(items)) and drawn != tuple(items)
     assert at_random(items, seed=1) == drawn != at_random(items, seed=2)
-
-
-def test_most_uncertain_first():
-    items = make_items(4)
-    by_id = dict(zip(ids(items), (0.9, 0.5, 0.1, 0.4), strict=True))
-    assert most_uncertain(items, by_id) == (items[1], items[3], items[0], items[2])
-    asked = []
-
-    def probability(prompt, first, second):
-        asked.append((prompt, first, second))
-        return {"0": 0.99, "1": 0.2, "2": 0.6, "3": 0.45}[first[-1]]
-
-    assert most_uncertain(items, probability) == (items[3], items[2], items[1], items[0])
-    assert asked[0] == ("Prompt 0:", " first 0", " second 0") and len(asked) == 4
-    with pytest.raises(FeedbackError, match="no probability for item"):
-        most_uncertain(items, {})
-    with pytest.raises(FeedbackError, match=r"between 0 and 1; got 1\.5"):
-        most_uncertain(items, lambda *_: 1.5)
-    with pytest.raises(FeedbackError, match="got nan"):
-        most_uncertain(items, lambda *_: float("nan"))
 
 
 @given(count=st.integers(0, 20), raters=st.integers(1, 4), shared=st.integers(0, 20), seed=st.integers(0, 3))

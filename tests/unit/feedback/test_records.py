@@ -19,7 +19,7 @@ from rlhf_lab.feedback import (
     write_records,
 )
 
-ANY_TEXT = st.text(st.characters(codec=None), max_size=60)  # lone surrogates and NUL included
+ANY_TEXT = st.text(st.characters(codec="utf-8"), max_size=60)  # NUL included, lone surrogates not: they are refused
 CANDIDATES = (Candidate("a", " one"), Candidate("b", " two"))
 
 
@@ -168,7 +168,7 @@ def test_candidates_and_items():
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("not json", "not a record in JSON"),
+        ("not json", "This is not JSON"),
         ("[]", "must be a JSON object"),
         ("{}", "lacks a field"),
         ('{"schema_version": 2}', "newer version of RLHF Lab"),
@@ -192,7 +192,7 @@ def test_effective(record):
 
 
 def test_files(tmp_path, record):
-    records = [record(i, note="é\u2028\ud800 \U0001f35e") for i in range(3)]
+    records = [record(i, note="é\u2028\x00 \U0001f35e") for i in range(3)]
     path = tmp_path / "records.jsonl"
     assert write_records(path, records) == 3
     assert read_records(path) == records
@@ -201,5 +201,5 @@ def test_files(tmp_path, record):
     path.write_text("\n".join(content))
     with pytest.raises(RecordError, match=r"line 2: kind must be one of"):
         read_records(path)
-    with pytest.raises(StoreError, match="Cannot read recorded feedback"):
+    with pytest.raises(StoreError, match="no such file"):
         read_records(tmp_path / "none.jsonl")

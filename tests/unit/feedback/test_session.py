@@ -275,8 +275,9 @@ def test_another_answer_after_a_lost_acknowledgement(session, store, monkeypatch
     with pytest.raises(StoreBusyError):
         session.answer({"winner": "tie"}, view.turn)
     monkeypatch.setattr(store, "append", appended)
-    assert not session.answer({"winner": "both_bad"}, view.turn), "the first answer stands"
-    assert [r.winner for r in store.records()] == ["tie"]
+    assert session.answer({"winner": "both_bad"}, view.turn), "the later answer counts"
+    assert [r.winner for r in store.records()] == ["both_bad"]
+    assert [e.status for e in store.events()] == ["submitted", "retracted", "submitted"]
     assert session.view().number == 2 and session.view().can_undo
 
 
@@ -292,11 +293,34 @@ def test_two_notebooks_of_one_rater(store, items, answer):
     assert len(store.events()) == 2
 
 
+def test_two_notebooks_of_one_rater_about_different_questions_both_count(store, items, answer):
+    """The other notebook wrote first, but not about this question: nothing of what was clicked is lost."""
+    one, two = RatingSession(store, "task", items[:2]), RatingSession(store, "task", items[2:])
+    for _ in range(2):
+        assert answer(one, "left") and answer(two, "right")
+    assert one.undo(one.view().turn) is False, "what is last in the records is the other notebook's"
+    assert "Another notebook has recorded an answer" in one.view().notice
+    assert {r.item_id for r in store.records()} == {item.item_id for item in items}
+    assert one.undo(one.view().turn) and one.view().notice == ""
+
+
+def test_six_votes_at_the_same_moment(store, items):
+    """Of two notebooks, each time one is faster; the other one is told."""
+    told = []
+    for number in range(3):
+        sessions = [RatingSession(store, f"task {number}", items[:1]) for _ in range(2)]
+        views = [session.view() for session in sessions]
+        for session, view in zip(sessions, views, strict=True):
+            if not session.answer({"winner": "tie"}, view.turn):
+                told.append(session.view().notice)
+    assert len(store.records()) == 3 and len(told) == 3 and all("that one stands" in notice for notice in told)
+
+
 def test_conflict_is_no_error_for_the_session(session, monkeypatch):
     view = session.view()
     monkeypatch.setattr(session.store, "append", _raise(ConflictError("other")))
     assert session.skip(view.turn) is False
-    assert session.view().turn != view.turn
+    assert session.view().turn != view.turn and session.view().notice
 
 
 def test_refresh_keeps_the_turn_when_nothing_happened(session):
@@ -309,7 +333,9 @@ def test_the_folder_was_deleted_meanwhile(session, store, answer):
     answer(session)
     store.path.unlink()
     assert not answer(session)
+    assert "feedback.sqlite was deleted or replaced: 1 of your earlier answers" in session.view().notice
     assert session.view().number == 1 and answer(session)
+    assert session.view().notice == ""
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ HEAVY = {"torch", "transformers", "tokenizers", "IPython", "ipywidgets", "anywid
 
 # The floors, from the lowest up. A room may import rooms of lower floors; within a floor only what is named beside it.
 FLOORS = (
-    {"paths": set(), "databases": set(), "objectives": set()},
+    {"paths": set(), "databases": set(), "texts": set(), "objectives": set()},
     {"world": set(), "feedback": set(), "exercises": set(), "models": set()},
     {"evaluation": set(), "training": set(), "widgets": set(), "plots": {"evaluation"}},
     {"lessons": set()},

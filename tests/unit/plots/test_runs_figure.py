@@ -1,9 +1,10 @@
 """Several runs in one figure: which line belongs to which run, and what was not recorded."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
-from rlhf_lab.plots import COLOURS, LiveChart, runs_figure
+from rlhf_lab.plots import COLOURS, LiveChart, runs_figure, weights_figure
 
 RUNS = {
     "plain": [{"step": step, "reward": step / 10, "kl": 2.0 * step} for step in range(1, 21)],
@@ -63,3 +64,30 @@ def test_a_live_chart_draws_the_same_running_mean(monkeypatch):
         chart.history.append(record)
     chart.finish()
     assert drawn(shown[0].axes[0])["reward"].get_ydata()[0] == pytest.approx(0.3)
+
+
+NAMES = ["costs $5", "$", "a $ and a $", "$\\frac{$", "_hidden", "\\$ x $", "$$\\rule{9px}{9px}$$"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_may_have_any_name(name):
+    """It stands in the legend letter for letter: Matplotlib takes "$" for a formula, and leaves out "_..."."""
+    runs = {name: RUNS["plain"], "baseline": RUNS["baseline"]}
+    figure = runs_figure(runs, {"reward": "reward"})
+    figure.draw_without_rendering()
+    texts = figure.axes[0].get_legend().get_texts()
+    shown = [text._preprocess_math(text.get_text()) for text in texts]  # (text, whether it is a formula)
+    assert [(text.strip(), formula) for text, formula in shown] == [(name, False), ("baseline", False)]
+
+
+def test_an_attribute_may_have_any_name():
+    figure = weights_figure(NAMES, np.arange(7.0), np.ones(7), "weights")
+    figure.draw_without_rendering()
+
+
+def test_a_metric_may_have_any_name(monkeypatch):
+    shown = []
+    monkeypatch.setattr("rlhf_lab.plots.display", lambda figure, **_: shown.append(figure))
+    with LiveChart({"share": ["$5", "$\\frac{$"]}) as chart:
+        chart({"step": 1, "$5": 0.0, "$\\frac{$": 1.0})
+    shown[0].draw_without_rendering()

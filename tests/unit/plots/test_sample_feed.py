@@ -16,5 +16,5 @@ def test_the_newest_feed_stands_below_the_chart(monkeypatch):
     chart({"step": 2, "reward": 0.1, "feed": {"completion": ["A <b>goat</b>."]}})
     chart({"step": 3, "reward": 0.2})
     table = shown[1]["text/html"]
-    assert "step 2" in table and "&lt;b&gt;goat" in table
+    assert "step 2" in table and "&lt;b&gt;goat" in table and table.startswith("<table class='mathjax_ignore ")
     assert [content for content in updated if isinstance(content, dict)][-1]["text/html"] == table

@@ -40,10 +40,40 @@ def test_numbers_stand_above_their_tokens_in_both_forms(shown):
     plots.show_token_values(["A", " <b>"], {"reward": [0.5, -1.0], "KL": [0.0, 0.0]}, caption="Two rows")
     assert shown[0]["text/plain"] == "Two rows\nreward: A(+0.50) ·<b>(-1.00)\nKL: A(+0.00) ·<b>(+0.00)"
     page = shown[0]["text/html"]
-    assert "<b>" not in page.replace("<b>reward</b>", "").replace("<b>KL</b>", "") and "·&lt;b&gt;" in page
+    assert page.count("<b>") == 2 and "<b><bdi>KL</bdi></b>" in page and "·&lt;b&gt;" in page
     assert "213,94,0,0.75" in page  # the farthest from zero has the strongest colour, orange below zero
 
 
 def test_a_number_for_each_token(shown):
     with pytest.raises(ValueError, match="'KL' has 1 numbers for 2 tokens"):
         plots.show_token_values(["A", "B"], {"KL": [1.0]})
+
+
+def test_latex_stays_as_it_was_written(shown):
+    """JupyterLab leaves alone what carries this class; "$5 ... $6" became a formula, a rule as wide as a page."""
+    hostile = ["costs $5", " and $6", r"\(x\)", r"$$\rule{3000px}{3000px}$$"]
+    plots.show_tokens(hostile, caption="$5 or $6")
+    plots.show_token_values(hostile, {"$r$": [0.0, 1.0, 2.0, 3.0]})
+    plots.side_by_side({"$a$": hostile, "b": hostile}, caption="$5 or $6")
+    for bundle in shown:
+        page = bundle["text/html"]
+        assert page.startswith(("<div class='mathjax_ignore tex2jax_", "<table class='mathjax_ignore tex2jax_")), page[
+            :80
+        ]
+        assert page.endswith(("</div>", "</table>")) and page.count("mathjax_ignore") == 1, "nothing stands outside"
+
+
+def test_each_text_has_a_reading_direction_of_its_own(shown):
+    """An override in one token must not turn its neighbours around."""
+    tokens = ["a", "\u202egnp.exe", "\u05e9\u05dc\u05d5\u05dd", "b"]
+    plots.show_tokens(tokens)
+    plots.show_token_values(tokens, {"reward": [0.0] * 4})
+    plots.side_by_side({"left": tokens, "right": tokens})
+    for bundle in shown:
+        for token in tokens:
+            assert f"<bdi>{token}</bdi>" in bundle["text/html"]
+
+
+def test_columns_of_different_lengths():
+    with pytest.raises(ValueError, match="'a' has 2, 'b' has 1"):
+        plots.side_by_side({"a": ["x", "y"], "b": ["z"]})

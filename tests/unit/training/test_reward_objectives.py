@@ -16,7 +16,6 @@ from rlhf_lab.training.reward_examples import (
     LabelledText,
     Ranking,
     ScoredText,
-    contradictions,
     labelled_texts,
     rankings,
     scored_texts,
@@ -288,10 +287,8 @@ def test_held_out_examples_may_all_be_alike(fresh, tokenizer):
         evaluate_reward_model(fresh(), tokenizer, [LABEL], Labels(("rude",)))
 
 
-def test_contradictions_are_counted_and_end_in_a_difference_of_zero(fresh, tokenizer):
+def test_contradictions_end_in_a_difference_of_zero(fresh, tokenizer):
     pairs = [PreferencePair(PROMPT, " goat", " bell", PROMPT), PreferencePair(PROMPT, " bell", " goat", PROMPT)]
-    other = PreferencePair(PROMPT, " door", " bell", PROMPT)
-    assert contradictions([*pairs, other]) == 2 and contradictions([other]) == 0
     model = fresh()
     fit = fit_head(model, tokenizer, pairs, prior_deviation=100.0)
     goat, bell = model.score_texts(tokenizer, [PROMPT] * 2, [" goat", " bell"]).tolist()

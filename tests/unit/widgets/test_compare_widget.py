@@ -38,7 +38,8 @@ def say(panel, action, **more):
 def test_answers_become_rows(panel, store):
     shown = panel._view["texts"]
     reply = say(panel, "answer", answer="right")
-    assert reply == {"type": "reply", "id": "1", "saved": True, "alert": "", "status": "Saved: B is better."}
+    said = {"saved": True, "alert": "", "status": "Saved: B is better.", "late": False}
+    assert reply == {"type": "reply", "id": "1", **said}
     (record,) = store.events()
     assert record.candidate(record.winner).text == shown[1]
     assert (record.client_ms, record.input_method, record.source) == (413, "mouse", "human")
@@ -63,13 +64,79 @@ def test_the_browser_learns_nothing_about_who_wrote_what(panel, session):
     assert not any(candidate.id in state for item in ITEMS for candidate in item.candidates)
 
 
-def test_stale_messages_change_nothing(panel, store):
+def test_stale_messages_change_nothing_and_that_is_said(panel, store):
     turn = panel._view["turn"]
     say(panel, "answer", answer="left", turn=turn)
     for action in ("answer", "skip", "undo"):
         reply = say(panel, action, answer="right", turn=turn)
-        assert not reply["saved"] and reply["alert"] == ""
+        assert not reply["saved"] and reply["late"] and "This click did not count." in reply["alert"]
     assert len(store.events()) == 1
+
+
+def standing(store):
+    """The winners as sides, and the statuses, of what stands."""
+    return [r.display_order.index(r.winner) if r.winner else r.status for r in store.records()]
+
+
+def test_with_a_busy_kernel_the_later_answer_counts(panel, store):
+    """The page gave the first one up; the kernel gets both one after the other, both to the same question."""
+    turn = panel._view["turn"]
+    say(panel, "answer", id="a", answer="left", turn=turn)
+    reply = say(panel, "answer", id="b", answer="right", turn=turn, unanswered=["a"])
+    assert reply["saved"] and not reply["alert"]
+    assert reply["status"].startswith("Saved: B is better.") and "“Saved: A is better.”" in reply["status"]
+    assert standing(store) == [1] and [e.status for e in store.events()] == ["submitted", "retracted", "submitted"]
+    assert panel._view["number"] == 2
+    assert say(panel, "skip", id="c", turn=turn, unanswered=["a", "b"])["saved"], "and a third thought"
+    assert standing(store) == ["skipped"]
+    reply = say(panel, "undo", id="d", turn=turn, unanswered=["b", "c"])
+    assert reply["saved"] and "“Skipped.”" in reply["status"]
+    assert standing(store) == [] and panel._view["number"] == 1
+
+
+def test_the_same_message_once_more_counts_once(panel, store):
+    turn = panel._view["turn"]
+    say(panel, "answer", id="a", answer="left", turn=turn)
+    assert say(panel, "answer", id="a", answer="left", turn=turn, unanswered=["a"])["status"] == "Saved: A is better."
+    assert len(store.events()) == 1
+
+
+def test_an_answer_to_the_question_on_the_screen_is_no_second_thought(panel, store):
+    """Also where the page never heard what became of the answer before."""
+    say(panel, "answer", id="a", answer="left")
+    assert say(panel, "answer", id="b", answer="right", unanswered=["a"])["status"] == "Saved: B is better."
+    assert standing(store) == [0, 1]
+
+
+def test_a_second_thought_changes_no_answer_but_the_last(panel, session, store):
+    """Between the two, somebody has answered the next question."""
+    turn = panel._view["turn"]
+    say(panel, "answer", id="a", answer="left", turn=turn)
+    session.skip(session.view().turn)
+    assert say(panel, "answer", id="b", answer="right", turn=turn, unanswered=["a"])["late"]
+    assert standing(store) == [0, "skipped"]
+
+
+def test_another_notebook_was_faster(panel, store):
+    other = RatingSession(store, "task", ITEMS)
+    other.skip(other.view().turn)
+    reply = say(panel, "answer", answer="left")
+    assert not reply["saved"] and reply["late"] and "Another notebook has recorded an answer" in reply["alert"]
+    assert panel._view["number"] == 2 and len(store.events()) == 1
+    assert say(panel, "answer", answer="left")["saved"]
+    other.refresh()
+    assert other.skip(other.view().turn)
+    assert "Another notebook has recorded an answer" in say(panel, "undo")["alert"]
+
+
+def test_the_database_was_deleted_underneath(panel, store):
+    for _ in range(2):
+        say(panel, "answer", answer="left")
+    store.path.unlink()
+    reply = say(panel, "answer", answer="left")
+    assert not reply["saved"] and reply["late"]
+    assert "feedback.sqlite was deleted or replaced: 2 of your earlier answers" in reply["alert"]
+    assert panel._view["number"] == 1 and say(panel, "answer", answer="left")["saved"]
 
 
 def test_messages_at_once_from_several_threads(panel, store):
@@ -128,16 +195,10 @@ def test_a_clock_that_is_off_costs_no_answer(panel, store, ms):
     assert store.events()[0].client_ms is None
 
 
-def test_texts_that_no_message_can_carry(store):
-    item = compare_item("half \ud800", " \udfff", " nul \x00")
-    panel = CompareWidget(RatingSession(store, "odd", [item]))
-    assert panel._view["prompt"] == "half ?"
-    for text in [panel._view["prompt"], *panel._view["texts"]]:
-        text.encode("utf-8")
-    panel.send = lambda reply: None
-    say_ = {"id": "1", "action": "answer", "answer": "left", "turn": panel._view["turn"]}
-    panel._on_message(panel, say_, [])
-    assert store.events()[0].candidates == item.candidates
+def test_a_note_that_no_message_can_carry_is_refused(panel, store):
+    say(panel, "answer", answer="left", note="half \ud800")
+    assert "note has half of a character" in panel.replies[-1]["alert"] and not store.events()
+    assert say(panel, "answer", answer="left", note="nul \x00")["saved"]
 
 
 def test_a_queue_that_fails_is_shown_and_can_be_tried_again(store):
@@ -166,7 +227,10 @@ def test_a_queue_that_fails_is_shown_and_can_be_tried_again(store):
 
 def test_says_what_it_is_without_a_browser(panel, capsys):
     assert repr(panel) == "CompareWidget(task 'task')"
-    assert panel.summary() == "A rating panel with 4 questions. Every answer is saved at once, in feedback.sqlite."
+    assert panel.summary() == (
+        "A rating panel with 4 questions. Every answer is saved at once, in feedback.sqlite."
+        " Where no panel is shown, run this cell."
+    )
     say(panel, "answer", answer="left")
     assert repr(panel) == "CompareWidget(task 'task')", "committed pages do not change with the answers"
 

@@ -109,7 +109,7 @@ def test_edits_keep_the_blank_that_joins_them_to_the_prompt(store):
     [
         (" Cold tea.", "Cold tea.", "Nothing was changed"),
         (" Cold tea.", " Cold tea.", "Nothing was changed"),
-        ("half \ud800", "half ?", "Nothing was changed"),
+        (" Cold tea.", "half \ud800", "half of a character"),
         (" Cold tea.", " \n", "no text left"),
     ],
 )

@@ -24,7 +24,7 @@ def right_differences(rewards, n):
     return torch.tensor(sum((b - a) * v for a, b, v in zip([0, *below], below, values, strict=False)))
 
 
-def right_in_place(rewards, n):
+def spoils_in_place(rewards, n):
     rewards[:] = rewards.sort().values
     for i in range(len(rewards)):
         rewards[i] *= math.comb(i, n - 1)

@@ -11,7 +11,7 @@ def right_loop(n):
     return torch.tensor([math.log(k) - (k - 1) / k for k in n.tolist()])
 
 
-def right_in_place(n):
+def spoils_in_place(n):
     share = (n - 1) / n
     n.log_()
     return n.sub_(share)

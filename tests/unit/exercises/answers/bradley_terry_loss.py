@@ -19,7 +19,7 @@ def right_binary_in_float64(chosen, rejected):
     return F.binary_cross_entropy_with_logits(difference, torch.ones_like(difference))
 
 
-def right_in_place(chosen, rejected):
+def spoils_in_place(chosen, rejected):
     chosen -= rejected
     return F.logsigmoid(chosen).neg_().flip(0).mean()
 

@@ -20,7 +20,7 @@ def right_shifted_exponentials(reward_a, reward_b):
     return a / (a + b)
 
 
-def right_in_place(reward_a, reward_b):
+def spoils_in_place(reward_a, reward_b):
     reward_a -= reward_b
     return reward_a.sigmoid_()
 

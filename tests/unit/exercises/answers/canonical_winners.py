@@ -24,7 +24,7 @@ def right_xor(clicked, order):
     return torch.where(clicked < 2, clicked ^ order[:, 0], clicked).int()
 
 
-def right_in_place(clicked, order):
+def spoils_in_place(clicked, order):
     for left, right in ((clicked == 0, 0), (clicked == 1, 1)):
         clicked[left] = order[left, right]
     return clicked

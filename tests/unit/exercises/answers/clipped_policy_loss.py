@@ -22,7 +22,7 @@ def right_loops_in_float64(log_probs, old_log_probs, advantages, mask, clip):
     return -torch.stack(terms).mean()
 
 
-def right_in_place(log_probs, old_log_probs, advantages, mask, clip):
+def spoils_in_place(log_probs, old_log_probs, advantages, mask, clip):
     log_probs -= old_log_probs
     ratio = log_probs[mask].exp()
     surrogate = torch.stack([ratio * advantages[mask], ratio.clip(1 - clip, 1 + clip) * advantages[mask]])

@@ -18,7 +18,7 @@ def right_loop_in_float64(chosen, rejected, ref_chosen, ref_rejected, beta):
     return total / len(chosen)
 
 
-def right_in_place(chosen, rejected, ref_chosen, ref_rejected, beta):
+def spoils_in_place(chosen, rejected, ref_chosen, ref_rejected, beta):
     chosen -= rejected
     chosen -= ref_chosen - ref_rejected
     chosen *= beta

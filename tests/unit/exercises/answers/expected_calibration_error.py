@@ -21,7 +21,7 @@ def right_index_add(probabilities, outcomes, bins):
     return sums.abs().sum() / outcomes.numel()
 
 
-def right_in_place(probabilities, outcomes, bins):
+def spoils_in_place(probabilities, outcomes, bins):
     total = torch.tensor(0.0, dtype=probabilities.dtype)
     index = (probabilities * bins).long().clamp_(0, bins - 1)
     probabilities -= outcomes.int()

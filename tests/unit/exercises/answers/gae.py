@@ -33,7 +33,7 @@ def right_recursive(rewards, values, mask, gamma, lam):
     return torch.stack(from_step(0)[:-1], 1)
 
 
-def right_in_place(rewards, values, mask, gamma, lam):
+def spoils_in_place(rewards, values, mask, gamma, lam):
     rewards[~mask] = 0
     values[~mask] = 0
     rewards -= values

@@ -22,7 +22,7 @@ def right_einsum_in_float64(rewards):
     return centred / (variance.sqrt()[:, None] + 1e-4)
 
 
-def right_in_place(rewards):
+def spoils_in_place(rewards):
     scale = rewards.std(1, keepdim=True).add_(1e-4)
     rewards -= rewards.mean(1, keepdim=True)
     rewards /= scale

@@ -17,7 +17,7 @@ def right_einsum_in_float64(chosen, rejected, ref_chosen, ref_rejected, beta):
     return torch.einsum("b,b->", d, d) / d.numel()
 
 
-def right_in_place(chosen, rejected, ref_chosen, ref_rejected, beta):
+def spoils_in_place(chosen, rejected, ref_chosen, ref_rejected, beta):
     chosen -= ref_chosen
     chosen -= rejected
     chosen += ref_rejected

@@ -18,7 +18,7 @@ def right_loops(log_probs, reference_log_probs):
     return tuple(torch.stack(rows).T)
 
 
-def right_in_place(log_probs, reference_log_probs):
+def spoils_in_place(log_probs, reference_log_probs):
     log_probs -= reference_log_probs
     k3 = torch.zeros_like(log_probs)
     k3 += torch.expm1(-log_probs)

@@ -22,7 +22,7 @@ def right_einsum_in_float64(log_probs, reference_log_probs, mask):
     return torch.einsum("bt,bt->b", p - q, mask.double()).mean()
 
 
-def right_in_place(log_probs, reference_log_probs, mask):
+def spoils_in_place(log_probs, reference_log_probs, mask):
     log_probs[~mask] = 0
     reference_log_probs[~mask] = 0
     return log_probs.sum(1).mean() - reference_log_probs.sum(1).mean()

@@ -25,7 +25,7 @@ def right_loops(x, mask):
     return torch.tensor([(v - mean) * scale if real else 0.0 for v, real in flat]).reshape(x.shape)
 
 
-def right_in_place(x, mask):
+def spoils_in_place(x, mask):
     x -= x[mask].mean()
     x /= torch.sqrt(x[mask].square().mean() + 1e-8)
     x[~mask] = 0

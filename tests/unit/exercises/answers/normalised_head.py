@@ -18,7 +18,7 @@ def right_moments(weight, bias, reference):
     return weight / variance**0.5, (bias - mean) / variance**0.5
 
 
-def right_in_place(weight, bias, reference):
+def spoils_in_place(weight, bias, reference):
     deviation, mean = torch.std_mean(reference, correction=0)
     weight /= deviation
     bias -= mean

@@ -23,7 +23,7 @@ def right_neighbour_in_float64(scores, kl, mask, coefficient):
     return torch.einsum("b,bt->bt", scores.double(), (mask & ~after).double()) - price
 
 
-def right_in_place(scores, kl, mask, coefficient):
+def spoils_in_place(scores, kl, mask, coefficient):
     kl[~mask] = 0
     kl *= -coefficient
     kl.scatter_add_(1, mask.sum(1, keepdim=True) - 1, scores[:, None])

@@ -20,7 +20,7 @@ def right_weights_first(mean_losses, token_counts):
     return math.e ** (mean_losses.double() * weights).flip(0).sum()
 
 
-def right_in_place(mean_losses, token_counts):
+def spoils_in_place(mean_losses, token_counts):
     mean_losses *= token_counts
     return torch.exp_(mean_losses.sum().div(token_counts.sum()))
 

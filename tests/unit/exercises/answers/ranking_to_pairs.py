@@ -18,7 +18,7 @@ def right_from_below(ranking):
     return pairs
 
 
-def right_in_place(ranking):
+def spoils_in_place(ranking):
     pairs = ()
     while ranking:
         tier = ranking.pop(0)

@@ -22,7 +22,7 @@ def right_einsum_in_float64(log_probs, mask, rewards, baseline):
     return torch.einsum("bt,b->", real, (baseline - rewards).detach().double()) / rewards.numel()
 
 
-def right_in_place(log_probs, mask, rewards, baseline):
+def spoils_in_place(log_probs, mask, rewards, baseline):
     advantages = rewards.detach().clone()
     advantages -= baseline.detach()
     log_probs[~mask] = 0.0

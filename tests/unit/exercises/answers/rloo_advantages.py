@@ -24,7 +24,7 @@ def right_pairs(rewards):
     return (rewards[:, :, None] - rewards[:, None, :]).sum(2) / (rewards.shape[1] - 1)
 
 
-def right_in_place(rewards):
+def spoils_in_place(rewards):
     rewards -= rewards.mean(1, keepdim=True)
     rewards *= rewards.shape[1] / (rewards.shape[1] - 1)
     return rewards

@@ -18,7 +18,7 @@ def right_count_and_compare(completion_ids, completion_mask, end_id):
     return (ends > 0).sum() / len(ends)
 
 
-def right_in_place(completion_ids, completion_mask, end_id):
+def spoils_in_place(completion_ids, completion_mask, end_id):
     completion_ids[~completion_mask] = end_id + 1
     return completion_ids.eq(end_id).amax(1).float().mean()
 

@@ -28,7 +28,7 @@ def right_differences(logits, rewards):
     return (policy[:, None] * policy * (rewards[:, None] - rewards)).sum(1)
 
 
-def right_in_place(logits, rewards):
+def spoils_in_place(logits, rewards):
     policy = logits.softmax(0)
     rewards -= policy @ rewards
     rewards *= policy

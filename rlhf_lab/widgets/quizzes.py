@@ -1,10 +1,16 @@
 """A question with choices, each of which explains itself: why it is right, or where the thought goes astray.
 
+A cell says `quiz("08-clip")`. What is asked is in `notebooks/quizzes`, one file a page, so that the cell above the
+question does not hold its answer. In such a file a table is a quiz: its `question`, and its options under `right` and
+`wrong`, each with a `text` and a `why`.
+
 The browser shows the explanation at once, also while a training cell keeps the kernel busy. The kernel only keeps
 that there was an answer. Where the page cannot draw it (on GitHub), a line of text says what was asked.
 """
 
+import random
 import threading
+import tomllib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,9 +20,11 @@ import anywidget
 import traitlets
 
 from rlhf_lab.exercises import attempts
+from rlhf_lab.paths import REPOSITORY
 from rlhf_lab.widgets.panel import browser_module
 
 _HERE = Path(__file__).parent
+FOLDER = REPOSITORY / "notebooks" / "quizzes"
 
 
 @dataclass(frozen=True)
@@ -81,3 +89,24 @@ class Quiz(anywidget.AnyWidget):
             except Exception as error:  # nobody would see it otherwise
                 alert = f"{type(error).__name__}: {error}"
             self.send({"type": "reply", "alert": alert})
+
+
+def quiz(name: str) -> Quiz:
+    """The quiz of that name, "08-clip": the number of the notebook, and the name of a table in its file of quizzes.
+
+    The options come in an order drawn by the name: always the same, and the place of the right one says nothing.
+    Raises LookupError where there is no such quiz, and says which there are.
+    """
+    number, _, title = name.partition("-")
+    tables = {}
+    for file in FOLDER.glob(f"{number}_*.toml") if number.isdigit() else ():
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    if title not in tables:
+        there = ", ".join(f"{number}-{each}" for each in tables) or "none"
+        raise LookupError(f"No quiz is called {name!r}. Of notebook {number or '?'} there are: {there}.")
+    table = tables[title]
+    options = [
+        Option(each["text"], kind == "right", each["why"]) for kind in ("right", "wrong") for each in table[kind]
+    ]
+    random.Random(name).shuffle(options)
+    return Quiz(table["question"], options, name)

@@ -7,20 +7,6 @@
 A patient is known by a letter only. What is wrong with it is in `patients.py`: look there last.
 """
 
-from rlhf_lab.lessons.bug_hunt.checks import Finding, Specimen, examine
-from rlhf_lab.lessons.bug_hunt.parts import HEALTHY, Implementation, run
-from rlhf_lab.lessons.bug_hunt.patients import LETTERS, check_of, confirm, diagnosis, patient
-
-__all__ = [
-    "HEALTHY",
-    "LETTERS",
-    "Finding",
-    "Implementation",
-    "Specimen",
-    "check_of",
-    "confirm",
-    "diagnosis",
-    "examine",
-    "patient",
-    "run",
-]
+from bug_hunt.checks import Finding, Specimen, examine
+from bug_hunt.parts import HEALTHY, Implementation, run
+from bug_hunt.patients import LETTERS, check_of, confirm, diagnosis, patient

@@ -1,0 +1,347 @@
+"""Preference optimisation: DPO and its relatives, on pairs or on single labels, without a reward model.
+
+There is one loop. What differs is an objective, a small dataclass: which log-probabilities its loss takes (sums or
+means over tokens, with or without a reference) and the formula, which is in `objectives/direct.py`.
+
+    objective  examples          reference  log-probability  loss
+    DPO        pairs             yes        sum              Bradley-Terry; label_smoothing: cDPO; mistakes: robust
+    IPO        pairs             yes        sum or mean      squared distance to 1 / (2 beta)
+    SLiC       pairs             no         sum              hinge
+    ORPO       pairs             no         mean             cross-entropy and log odds
+    SimPO      pairs             no         mean             Bradley-Terry with a margin
+    KTO        good or bad ones  yes        sum              saturates on both sides
+
+The reference never moves, so its log-probabilities are computed once, before the first step.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, Unpack
+
+import torch
+from torch import Tensor, nn
+
+from rlhf_lab.models.loading import context_length
+from rlhf_lab.models.log_probs import completion_log_probs
+from rlhf_lab.models.sampling import Rollout
+from rlhf_lab.models.tokens import micro_batches_by_length
+from rlhf_lab.objectives.direct import (
+    dpo_losses,
+    ipo_losses,
+    kto_losses,
+    kto_zero,
+    orpo_losses,
+    robust_dpo_losses,
+    simpo_losses,
+    slic_losses,
+)
+from rlhf_lab.training.loop import RunOptions, TrainingLoop, TrainingResult
+from rlhf_lab.training.optimisation import (
+    apply_gradients,
+    draw_seed,
+    make_optimizer,
+    not_finite,
+    shuffled_batches,
+    warmup_cosine,
+)
+
+
+class DirectObjective(Protocol):
+    """What a loss works on, and the loss.
+
+    A text's *score* is its log-probability under the policy, less that under the reference, divided by its tokens.
+    """
+
+    pairs: ClassVar[bool]  # learns from pairs; otherwise from single texts that were found good or bad
+    reference: ClassVar[bool]  # the score is less the reference's log-probability
+    per_token: bool  # the score is divided by the text's number of tokens
+
+    def losses(self, scores: Tensor, good: Tensor, zero: Tensor) -> Tensor:
+        """Losses (n,) of n examples, from scores (n, 2) of pairs, chosen first, or (n, 1) of single texts.
+
+        For single texts: good (n,) bool, and zero, the mean score of the batch's texts under each other's prompts.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class DPO:
+    """Rafailov et al. 2023."""
+
+    beta: float = 0.1  # price of KL: the smaller, the further the policy goes
+    label_smoothing: float = 0.0  # share of answers held to be mistakes (cDPO)
+    mistakes: float = 0.0  # share of answers that are turned round, whose effect is taken out (robust DPO)
+    pairs: ClassVar[bool] = True
+    reference: ClassVar[bool] = True
+    per_token: ClassVar[bool] = False
+
+    def losses(self, scores: Tensor, good: Tensor, zero: Tensor) -> Tensor:
+        if self.mistakes:
+            return robust_dpo_losses(*scores.unbind(1), self.beta, self.mistakes)
+        return dpo_losses(*scores.unbind(1), self.beta, self.label_smoothing)
+
+
+@dataclass(frozen=True)
+class IPO:
+    """Azar et al. 2023."""
+
+    beta: float = 0.1  # price of KL: the chosen score shall be 1 / (2 beta) above the rejected one
+    per_token: bool = False  # True: nats a token, as TRL has it; then 1 / (2 beta) is large unless beta is
+    pairs: ClassVar[bool] = True
+    reference: ClassVar[bool] = True
+
+    def losses(self, scores: Tensor, good: Tensor, zero: Tensor) -> Tensor:
+        return ipo_losses(*scores.unbind(1), self.beta)
+
+
+@dataclass(frozen=True)
+class SLiC:
+    """Zhao et al. 2023; their cross-entropy is `sft_coefficient` of the loop."""
+
+    margin: float = 1.0  # nats by which the chosen text shall be likelier
+    pairs: ClassVar[bool] = True
+    reference: ClassVar[bool] = False
+    per_token: ClassVar[bool] = False
+
+    def losses(self, scores: Tensor, good: Tensor, zero: Tensor) -> Tensor:
+        return slic_losses(*scores.unbind(1), self.margin)
+
+
+@dataclass(frozen=True)
+class ORPO:
+    """Hong et al. 2024."""
+
+    weight: float = 0.1  # of the odds, against the cross-entropy of the chosen text
+    pairs: ClassVar[bool] = True
+    reference: ClassVar[bool] = False
+    per_token: ClassVar[bool] = True
+
+    def losses(self, scores: Tensor, good: Tensor, zero: Tensor) -> Tensor:
+        return orpo_losses(*scores.unbind(1), self.weight)
+
+
+@dataclass(frozen=True)
+class SimPO:
+    """Meng et al. 2024."""
+
+    beta: float = 2.0  # scale of the scores
+    margin: float = 1.0  # by which the chosen one shall win, in the same units
+    pairs: ClassVar[bool] = True
+    reference: ClassVar[bool] = False
+    per_token: ClassVar[bool] = True
+
+    def losses(self, scores: Tensor, good: Tensor, zero: Tensor) -> Tensor:
+        return simpo_losses(*scores.unbind(1), self.beta, self.margin)
+
+
+@dataclass(frozen=True)
+class KTO:
+    """Ethayarajh et al. 2024."""
+
+    beta: float = 0.1  # price of KL
+    good_weight: float = 1.0  # of texts that were found good
+    bad_weight: float = 1.0  # of those that were found bad
+    pairs: ClassVar[bool] = False
+    reference: ClassVar[bool] = True
+    per_token: ClassVar[bool] = False
+
+    def losses(self, scores: Tensor, good: Tensor, zero: Tensor) -> Tensor:
+        return kto_losses(scores[:, 0], good, zero, self.beta, self.good_weight, self.bad_weight)
+
+
+@dataclass(frozen=True)
+class PreferenceOptimisationConfig:
+    """Settings of `train_on_preferences`."""
+
+    epochs: float = 1.0  # passes over the examples
+    batch_size: int = 32  # examples a step
+    micro_batch_tokens: int = 2048  # tokens computed at once, padding included; a batch's gradients are added up
+    learning_rate: float = 1e-4  # at its highest, of a tiny model; 5e-7 to 5e-6 for one of billions of parameters
+    sft_coefficient: float = 0.0  # adds this times the cross-entropy of the chosen (or good) texts, in nats a token
+    warmup_fraction: float = 0.1  # share of the steps over which the learning rate rises
+    final_fraction: float = 0.1  # learning rate of the last step, as a share of the highest
+    weight_decay: float = 0.0  # pulls matrices towards zero
+    max_gradient_norm: float = 1.0  # longer gradients are shortened to this
+    evaluate_every: int = 0  # steps between calls of `evaluate`; 0: only after the last step
+    checkpoint_every: int = 0  # steps between checkpoints; 0: only at the end
+
+
+def train_on_preferences(
+    policy: nn.Module,
+    reference: nn.Module | None,
+    tokenizer,
+    examples: Sequence[Any],
+    objective: DirectObjective = DPO(),
+    config: PreferenceOptimisationConfig | None = None,
+    *,
+    generator: torch.Generator | None = None,
+    **options: Unpack[RunOptions],
+) -> TrainingResult:
+    """Train `policy` in place on examples of the objective's kind: pairs (.prompt, .chosen, .rejected), or for KTO
+    single texts (.prompt, .completion, .label). An example with a .weight counts that much.
+
+    reference: the model to compare with, usually a frozen copy of the policy; None where the objective needs none.
+    callback gets one record a step: step (from 1), total, loss, learning_rate, gradient_norm, seconds, step_seconds,
+    what `evaluate` returned, and, of this step's examples before its update, in nats a text:
+
+        chosen, rejected     mean log-probability less the reference's (less nothing without one) of the two sides
+        margin               their difference, which is what the loss works on; both sides may fall while it rises
+        accuracy             share of pairs in which the chosen side is up by more (a tie counts half); of pairs only
+
+    options: see `RunOptions`. Raises ValueError where there is nothing to learn: no examples, pairs of equal texts, one
+    label only; for texts longer than the model reads; and for a missing reference, or one that is the policy itself.
+    """
+    config = config or PreferenceOptimisationConfig()
+    if objective.reference and (reference is None or reference is policy):
+        raise ValueError(
+            f"{type(objective).__name__} compares the policy with a reference that stays as it is"
+            f" ({'none was given' if reference is None else 'the two are one model here'}):"
+            " pass reference=frozen_copy(policy)."
+        )
+    data = _Data.of(tokenizer, examples, objective)
+    _check_lengths(policy, data)
+    if objective.reference:
+        data.compare_with(reference, config.micro_batch_tokens)
+    n = len(examples)
+    total = max(1, math.ceil(config.epochs * n / config.batch_size))
+    batch_size = min(config.batch_size, n)
+    warmup = max(1, round(config.warmup_fraction * total))
+    optimizer = make_optimizer(policy.parameters(), config.weight_decay)
+    run = TrainingLoop(
+        total,
+        {"policy": policy},
+        optimizer,
+        state={"order_seed": draw_seed(generator)},
+        evaluate_every=config.evaluate_every,
+        checkpoint_every=config.checkpoint_every,
+        **options,
+    )
+    batches = shuffled_batches(n, batch_size, run.state["order_seed"], run.state["step"])
+
+    with run:
+        for step in run:
+            batch = torch.tensor(next(batches))
+            learning_rate = warmup_cosine(step, total, config.learning_rate, warmup, config.final_fraction)
+            loss, metrics = _backward(policy, data, batch, objective, config)
+            norm = apply_gradients(optimizer, learning_rate, config.max_gradient_norm)
+            if not math.isfinite(loss + norm):
+                run.stop(not_finite(step, loss, norm, learning_rate))
+                break
+            run.report(loss=loss, **metrics, learning_rate=learning_rate, gradient_norm=norm)
+    return run.result
+
+
+@dataclass
+class _Data:
+    """n examples as rollouts, a row a text."""
+
+    texts: Rollout  # n times M rows: of each example its M texts; of a pair the chosen one first
+    good: Tensor  # (n,) bool
+    weights: Tensor  # (n,), how much each example counts; 1 on average
+    swapped: Rollout | None = None  # n rows: of single texts, each under another example's prompt
+    reference: Tensor | float = 0.0  # (n, M), log-probabilities of the texts under the reference
+    swapped_reference: Tensor | float = 0.0  # (n,)
+
+    @classmethod
+    def of(cls, tokenizer, examples: Sequence[Any], objective: DirectObjective) -> "_Data":
+        name = type(objective).__name__
+        kind = "pairs" if objective.pairs else "texts"
+        wanted = ("prompt", "chosen", "rejected") if objective.pairs else ("prompt", "completion", "label")
+        if not len(examples):
+            raise ValueError(f"There are no examples: {name} learns from {kind} with {', '.join(wanted)}.")
+        for i, example in enumerate(examples):
+            if missing := [field for field in wanted if not hasattr(example, field)]:
+                raise ValueError(
+                    f"Example {i} has no {missing[0]}: {name} learns from {kind} with {', '.join(wanted)}."
+                )
+        prompts = [example.prompt for example in examples]
+        weights = torch.tensor([float(getattr(example, "weight", 1.0)) for example in examples])
+        weights = weights / weights.mean()
+        if objective.pairs:
+            if same := [i for i, pair in enumerate(examples) if pair.chosen == pair.rejected]:
+                raise ValueError(
+                    f"In {len(same)} of {len(examples)} pairs (the first is number {same[0]}) chosen and rejected are"
+                    " one text, from which nothing can be learned. Leave them out."
+                )
+            both = [text for pair in examples for text in (pair.chosen, pair.rejected)]
+            texts = Rollout.from_texts(tokenizer, [prompt for prompt in prompts for _ in range(2)], both)
+            return cls(texts, torch.ones(len(examples), dtype=torch.bool), weights)
+        good = [bool(example.label) for example in examples]
+        if len(set(good)) < 2:
+            raise ValueError(
+                f"All {len(examples)} texts are {'good' if good[0] else 'bad'}, so there is nothing to tell apart."
+                " Pass some of the others, too."
+            )
+        texts = [example.completion for example in examples]
+        swapped = Rollout.from_texts(tokenizer, prompts, [*texts[1:], texts[0]])
+        return cls(Rollout.from_texts(tokenizer, prompts, texts), torch.tensor(good), weights, swapped)
+
+    @torch.no_grad()
+    def compare_with(self, reference: nn.Module, micro_batch_tokens: int) -> None:
+        device = next(reference.parameters()).device
+        self.reference = _sums(reference, self.texts.to(device), micro_batch_tokens).view(len(self.good), -1).cpu()
+        if self.swapped is not None:
+            self.swapped_reference = _sums(reference, self.swapped.to(device), micro_batch_tokens).cpu()
+
+
+def _sums(model: nn.Module, texts: Rollout, micro_batch_tokens: int | None = None) -> Tensor:
+    """Log-probability of each completion, (B,), in nats."""
+    return completion_log_probs(model, texts, 1.0, micro_batch_tokens=micro_batch_tokens).sum(1)
+
+
+def _backward(
+    policy: nn.Module, data: _Data, batch: Tensor, objective: DirectObjective, config: PreferenceOptimisationConfig
+) -> tuple[float, dict[str, float]]:
+    """The mean loss of a batch of examples (b,), whose gradient is added to the policy's; and the step's metrics."""
+    device = next(policy.parameters()).device
+    per_example = len(data.texts) // len(data.good)
+    good = data.good[batch].to(device)
+    zero = torch.zeros((), device=device)
+    if data.swapped is not None:
+        with torch.no_grad():
+            moved = _sums(policy, data.swapped.select(batch).to(device), config.micro_batch_tokens)
+        zero = kto_zero(moved - data.swapped_reference[batch].to(device))
+    lengths = (data.texts.prompt_mask.sum(1) + data.texts.lengths).view(-1, per_example).amax(1)[batch]
+    imitated = data.texts.lengths.view(-1, per_example)[batch, 0].to(device) * good  # tokens of chosen or good texts
+    total, ratios, scores = 0.0, [], []
+    # Both texts of a pair go through together, for the loss needs both.
+    pieces = list(micro_batches_by_length(lengths, config.micro_batch_tokens // per_example))
+    for piece in pieces:
+        rows = (batch[piece][:, None] * per_example + torch.arange(per_example)).flatten()
+        texts = data.texts.select(rows).to(device)
+        sums = _sums(policy, texts).view(-1, per_example)
+        known = data.reference[batch[piece]].to(device) if objective.reference else 0.0
+        score = (sums - known) / (texts.lengths.view(-1, per_example) if objective.per_token else 1)
+        losses = objective.losses(score, good[piece.to(device)], zero)
+        loss = (losses * data.weights[batch[piece]].to(device)).sum() / len(batch)
+        if config.sft_coefficient:
+            nats = -(sums[:, 0] * good[piece.to(device)]).sum() / imitated.sum().clamp(min=1)
+            loss = loss + config.sft_coefficient * nats
+        loss.backward()
+        total += float(loss.detach())
+        ratios.append((sums - known).detach())
+        scores.append(score.detach())
+    order = torch.cat(pieces).to(device)
+    return total, _metrics(torch.cat(ratios), torch.cat(scores), good[order], objective)
+
+
+def _metrics(ratios: Tensor, scores: Tensor, good: Tensor, objective: DirectObjective) -> dict[str, float]:
+    if not objective.pairs:
+        up, down = float(ratios[good].mean()), float(ratios[~good].mean())  # NaN where the batch has none
+        return {"chosen": up, "rejected": down, "margin": up - down}
+    up, down = ratios.mean(0).tolist()
+    ahead = scores[:, 0] - scores[:, 1]
+    accuracy = float(((ahead > 0) + 0.5 * (ahead == 0)).mean())
+    return {"chosen": up, "rejected": down, "margin": up - down, "accuracy": accuracy}
+
+
+def _check_lengths(policy: nn.Module, data: _Data) -> None:
+    limit = context_length(policy)
+    for texts in (data.texts, data.swapped):
+        if texts is not None and int((lengths := texts.prompt_mask.sum(1) + texts.lengths).max()) > limit:
+            row = int(lengths.argmax())
+            raise ValueError(
+                f"A text has {int(lengths[row])} tokens with its prompt and end token, but the model reads at most"
+                f" {limit}. Shorten it or leave it out; its prompt begins {texts.prompts[row][:40]!r}."
+            )
