@@ -15,6 +15,7 @@ from typing import TypedDict
 import torch
 from torch import Tensor, nn
 
+from rlhf_lab.models.precision import computes_in
 from rlhf_lab.training.checkpoint import describe, load_checkpoint, make_folder, save_checkpoint
 
 
@@ -88,7 +89,7 @@ class TrainingLoop:
             learned = {f"{name}.{key}": p for name, module in modules.items() for key, p in module.named_parameters()}
             same |= {
                 "trained": [key for key, p in learned.items() if p.requires_grad],
-                "dtype": ", ".join(sorted({str(p.dtype) for p in learned.values()})),
+                "dtype": ", ".join(sorted({str(computes_in(module)) for module in modules.values()})),
                 "remembers": ", ".join(self.state),
             }
             self.identity = {key: describe(part) for key, part in same.items()}

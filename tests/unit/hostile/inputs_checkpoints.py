@@ -72,7 +72,7 @@ def policy(tools: Tools, **other: object) -> None:
     settings = PolicyGradientConfig(steps=1, batch_size=4, samples_per_prompt=2, max_new_tokens=3)
     train_policy(
         tools.model,
-        other.get("reference", frozen_copy(tools.model)),
+        other.get("reference", frozen_copy(new_language_model(tools.model.config, seed=5))),
         other.get("reward", length),
         tools.tokenizer,
         other.get("prompts", tools.prompts),

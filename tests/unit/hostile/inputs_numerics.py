@@ -346,7 +346,7 @@ hostile(
     "a document without a completion",
     lambda t: learn(t, [Text(completion=None)]),
     ValueError,
-    "Completion 0 of 1 is no text",
+    "Completion 0 of 1 must be a string",
 )
 hostile("a frozen language model", lambda t: learn(t, model=frozen_copy(t.model)), ValueError, "model is frozen")
 hostile("a language model in float16", lambda t: learn(t, model=t.model.half()), ValueError, "model is in float16")

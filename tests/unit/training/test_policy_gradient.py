@@ -373,7 +373,7 @@ def test_a_run_that_a_guard_stopped_leaves_the_last_checkpoint(fresh, tokenizer,
     config = replace(SMALL, steps=5, checkpoint_every=2)
     _, stopped = train(fresh, tokenizer, prompts, config, reward=reward, checkpoint=tmp_path)
     assert len(stopped.history) == 3
-    policy, result = train(fresh, tokenizer, prompts, config, checkpoint=tmp_path, resume=True)
+    policy, result = train(fresh, tokenizer, prompts, config, reward=reward, checkpoint=tmp_path, resume=True)
     whole, _ = train(fresh, tokenizer, prompts, config)
     assert result.history[0]["step"] == 3 and torch.equal(weights(policy), weights(whole))
 
