@@ -8,7 +8,7 @@ from rlhf_lab.exercises.framework import Case, Exercise, mistake
 
 
 def normalised_head(weight: Tensor, bias: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
-    """A reward head that gives the reference samples mean 0 and variance 1 (Stiennon et al. 2020, Ziegler et al. 2019).
+    """A reward head that gives the reference samples mean 0 and variance 1 (Ziegler et al. 2019).
 
     weight: (d,) and bias: a scalar, of the head reward = weight . features + bias. reference: (R,), the rewards that
     this head gives to R reference samples, not all alike. Returns the new weight (d,) and the new bias (a scalar).
@@ -112,8 +112,8 @@ EXERCISE = Exercise(
     title="a zero and a scale",
     question="""
         Preferences leave the constant open and the scale loose. So both are set by convention: on reference samples,
-        which the starting model wrote, rewards shall have mean 0 and variance 1. Put that into the head itself, so
-        that everybody who reads the model from disk gets normalised rewards and no ranking changes.
+        which the starting model wrote, rewards get mean 0 and variance 1. Put that into the head itself. Then every
+        program that loads the model gets normalised rewards, and no ranking changes.
     """,
     difficulty=2,
     minutes=8,

@@ -110,6 +110,16 @@ def exponentials(scores):
     return -(scores.exp() / rest).log().sum(1).mean()
 
 
+@mistake(
+    "You averaged over all pairs of the ranking.",
+    "That is InstructGPT's loss for rankings (Ouyang et al. 2022). It takes a ranking apart into pairs, as if each had"
+    " been asked by itself. Plackett and Luce's model is a row of choices, each from what is left.",
+)
+def mean_of_pairs(scores):
+    first, second = torch.triu_indices(scores.shape[1], scores.shape[1], offset=1)
+    return -F.logsigmoid(scores[:, first] - scores[:, second]).mean()
+
+
 EXERCISE = Exercise(
     reference=plackett_luce_loss,
     title="the loss of a ranking",
@@ -138,6 +148,7 @@ EXERCISE = Exercise(
         all_pairs,
         mean_of_places,
         summed,
+        mean_of_pairs,
         exponentials,
     ),
     gradients=("scores",),
