@@ -105,7 +105,7 @@ EXERCISE = Exercise(
     reference=bradley_terry_loss,
     title="the loss of a reward model",
     question="""
-        Somebody preferred one completion to the other, many times. How surprised is a reward model by these choices?
+        A rater has compared two completions, many times. How surprised is a reward model by the choices?
         Write the loss that it goes down: minus the logarithm of the probability that it gave to each choice, averaged.
         Loss and gradient must be right for rewards of any size, also where the model is far off: there it has most to
         learn.

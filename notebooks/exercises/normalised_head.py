@@ -36,7 +36,7 @@ def _moments(reference):
 
 @mistake(
     "You did not scale the bias.",
-    "The whole reward is divided, bias and all. As it stands the mean is not 0, unless the deviation is 1.",
+    "The whole reward is divided, bias and all. As it is, the mean is not 0, unless the deviation is 1.",
 )
 def bias_not_scaled(weight, bias, reference):
     mean, deviation = _moments(reference)

@@ -124,10 +124,10 @@ EXERCISE = Exercise(
     reference=plackett_luce_loss,
     title="the loss of a ranking",
     question="""
-        Somebody put M completions in order. Plackett and Luce's model of it: the best is chosen from all, then the next
-        from those that are left, and so on; each with a chance as $e^{\\text{score}}$ among those that it is chosen
-        from. The probability of the ranking is the product. Write minus its logarithm, averaged over rankings. With two
-        completions, you will find an old friend.
+        A rater put M completions in order. Plackett and Luce see a row of choices in it: the best is chosen from all,
+        the next from those that are left, and so on. Each time, the chance of a completion is in proportion to
+        $e^{\\text{score}}$ among those that are still there. The probability of the ranking is the product. Write minus
+        its logarithm, averaged over rankings. What do you get with two completions?
     """,
     difficulty=3,
     minutes=15,

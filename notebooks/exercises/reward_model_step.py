@@ -9,11 +9,7 @@ from rlhf_lab.exercises.framework import Case, Exercise, mistake
 
 
 def reward_model_step(
-    reward_model: torch.nn.Module,
-    optimizer: torch.optim.Optimizer,
-    chosen: tuple[Tensor, Tensor],
-    rejected: tuple[Tensor, Tensor],
-    max_norm: float,
+    reward_model: torch.nn.Module, optimizer: torch.optim.Optimizer, chosen: tuple, rejected: tuple, max_norm: float
 ) -> Tensor:
     """Train a reward model on one batch of B pairs, in place. Returns the loss before the update, a detached scalar.
 
