@@ -97,8 +97,8 @@ EXERCISE = Exercise(
     question="""
         In Bradley and Terry's model a rater feels the difference $r_A - r_B$ plus noise, and there are no ties. Rao and
         Kupper's raters feel the same, but call a text better only if what they feel exceeds a threshold. The noise is
-        standard logistic, so the chance that difference plus noise exceeds $c$ is $\\sigma(\\text{difference} - c)$. Write
-        the chances of all three answers.
+        standard logistic, so the chance that difference plus noise exceeds $c$ is $\\sigma(\\text{difference} - c)$.
+        Write the chances of all three answers.
     """,
     difficulty=2,
     minutes=10,
