@@ -90,9 +90,8 @@ EXERCISE = Exercise(
     reference=accuracy_ceiling,
     title="the ceiling",
     question="""
-        A rater who slips now and then cannot be predicted always, not even by somebody who knows what they like.
-        Suppose you know it: the utility of each text, to the last digit. How often will your best guess be the rater's
-        answer?
+        A rater who slips now and then cannot always be predicted. Suppose you know what they like, the utility of each
+        text, to the last digit. How often will your best guess be the rater's answer?
     """,
     difficulty=2,
     minutes=8,

@@ -72,6 +72,22 @@ def hinge(chosen, rejected):
     return (1 - (chosen - rejected)).clamp(min=0).mean()
 
 
+@mistake(
+    "You averaged the differences before the logarithm.",
+    "Each pair has a probability of its own: first -log sigmoid of each difference, then the mean.",
+)
+def mean_inside(chosen, rejected):
+    return -F.logsigmoid((chosen - rejected).mean())
+
+
+@mistake(
+    "You used 1 - p as the loss.",
+    "It falls when p rises, but forgives a confident mistake: there its gradient vanishes. Wanted is -log p.",
+)
+def one_minus_p(chosen, rejected):
+    return (1 - torch.sigmoid(chosen - rejected)).mean()
+
+
 @mistake("No gradient reaches the rejected one.", "Both rewards are the model's: push one up and the other down.")
 def rejected_detached(chosen, rejected):
     return -F.logsigmoid(chosen - rejected.detach()).mean()
@@ -89,9 +105,10 @@ EXERCISE = Exercise(
     reference=bradley_terry_loss,
     title="the loss of a reward model",
     question="""
-        Somebody preferred one completion to the other, many times. How surprised is a reward model by these choices?
+        A rater has compared two completions, many times. How surprised is a reward model by the choices?
         Write the loss that it goes down: minus the logarithm of the probability that it gave to each choice, averaged.
-        It must work for rewards of any size, wrong ones above all: there is the most to learn.
+        Loss and gradient must be right for rewards of any size, also where the model is far off: there it has most to
+        learn.
     """,
     difficulty=2,
     minutes=5,
@@ -102,6 +119,17 @@ EXERCISE = Exercise(
     ),
     cases=cases,
     draw=draw,
-    mistakes=(swapped, no_log, wrong_sign, summed, log_of_sigmoid, hinge, rejected_detached, each_alone),
+    mistakes=(
+        swapped,
+        no_log,
+        wrong_sign,
+        summed,
+        log_of_sigmoid,
+        hinge,
+        mean_inside,
+        one_minus_p,
+        rejected_detached,
+        each_alone,
+    ),
     gradients=("chosen", "rejected"),
 )

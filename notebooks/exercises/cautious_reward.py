@@ -98,7 +98,7 @@ EXERCISE = Exercise(
     question="""
         Several reward models that learned from different resamples of the answers agree where there were many answers,
         and differ where they guess. A policy finds the places where a single model guesses too high. So pay the mean,
-        less something for every disagreement.
+        less something where they differ.
     """,
     difficulty=1,
     minutes=6,

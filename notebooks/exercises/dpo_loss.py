@@ -53,7 +53,7 @@ def swapped(chosen, rejected, ref_chosen, ref_rejected, beta):
 
 @mistake(
     "You left out the reference model.",
-    "What counts is how far each has *moved* from it. Without it there is no leash, and likely texts win anyway.",
+    "What counts is how far each has *moved* from it. Without it, a text that was likely before has won already.",
 )
 def no_reference(chosen, rejected, ref_chosen, ref_rejected, beta):
     return -F.logsigmoid(beta * (chosen - rejected)).mean()
@@ -72,7 +72,7 @@ def beta_outside(chosen, rejected, ref_chosen, ref_rejected, beta):
     return -beta * F.logsigmoid(chosen - ref_chosen - rejected + ref_rejected).mean()
 
 
-@mistake("You left out beta.", "Without it the leash has always the same length.")
+@mistake("You left out beta.", "beta sets how far the policy may move from the reference.")
 def no_beta(chosen, rejected, ref_chosen, ref_rejected, beta):
     return -F.logsigmoid(chosen - ref_chosen - rejected + ref_rejected).mean()
 
@@ -95,7 +95,7 @@ def summed(chosen, rejected, ref_chosen, ref_rejected, beta):
     return -F.logsigmoid(beta * (chosen - ref_chosen - rejected + ref_rejected)).sum()
 
 
-@mistake("You divided by beta.", "A small beta is a long leash: the log-ratios count beta times.")
+@mistake("You divided by beta.", "The reward is beta *times* the log-ratio: with a small beta the policy moves far.")
 def divided_by_beta(chosen, rejected, ref_chosen, ref_rejected, beta):
     return -F.logsigmoid((chosen - ref_chosen - rejected + ref_rejected) / beta).mean()
 
@@ -110,13 +110,46 @@ def rejected_detached(chosen, rejected, ref_chosen, ref_rejected, beta):
     return dpo_loss(chosen, rejected.detach(), ref_chosen, ref_rejected, beta)
 
 
+@mistake(
+    "You averaged over the pairs before the logarithm.",
+    "Each pair has a probability of its own: first -log sigmoid of each, then the mean.",
+)
+def mean_inside(chosen, rejected, ref_chosen, ref_rejected, beta):
+    return -F.logsigmoid(beta * (chosen - ref_chosen - rejected + ref_rejected).mean())
+
+
+@mistake(
+    "You trained both completions by themselves.",
+    "Nobody said that one is good and the other bad, only which is better. Only their difference counts.",
+)
+def each_alone(chosen, rejected, ref_chosen, ref_rejected, beta):
+    return -(F.logsigmoid(beta * (chosen - ref_chosen)) + F.logsigmoid(-beta * (rejected - ref_rejected))).mean()
+
+
+@mistake("You left out the rejected completion.", "A pair has two sides: the chosen one must gain on the rejected one.")
+def chosen_only(chosen, rejected, ref_chosen, ref_rejected, beta):
+    return -F.logsigmoid(beta * (chosen - ref_chosen)).mean() + 0 * rejected.sum()
+
+
+@mistake("That is IPO.", "IPO draws the difference of the log-ratios to a goal. DPO takes -log sigmoid of it.")
+def ipo(chosen, rejected, ref_chosen, ref_rejected, beta):
+    return ((chosen - ref_chosen - rejected + ref_rejected - 1 / (2 * beta)) ** 2).mean()
+
+
+@mistake(
+    "You used a hinge: no loss beyond a margin of 1.", "Minus the log-probability of the choice, smooth everywhere."
+)
+def hinge(chosen, rejected, ref_chosen, ref_rejected, beta):
+    return (1 - beta * (chosen - ref_chosen - rejected + ref_rejected)).clamp(min=0).mean()
+
+
 EXERCISE = Exercise(
     reference=dpo_loss,
     title="the loss of DPO",
     question="""
-        DPO needs no reward model: the policy's own log-ratio to the reference model, times beta, *is* the reward, up to
+        DPO needs no reward model. The policy's log-ratio to the reference model, times beta, *is* the reward, up to
         something that cancels in a pair. Put it into Bradley and Terry's loss. (Log-probabilities are summed over a
-        completion. Averaging over its tokens is another algorithm, and must be called so.)
+        completion. Averaging over its tokens gives another algorithm.)
     """,
     difficulty=2,
     minutes=10,
@@ -139,6 +172,11 @@ EXERCISE = Exercise(
         divided_by_beta,
         no_log,
         rejected_detached,
+        mean_inside,
+        each_alone,
+        chosen_only,
+        ipo,
+        hinge,
     ),
     gradients=("chosen", "rejected"),
 )

@@ -32,14 +32,17 @@ def cases():
         (torch.tensor([0.1, 0.2, 0.25, 0.9]), torch.tensor([False, False, True, True]), 3),
     )
     yield Case("certain", (torch.tensor([1.0, 0.0, 1.0]), torch.tensor([True, False, False]), 5))
+    yield Case("on the edge of a bin", (torch.tensor([0.5, 0.4]), torch.tensor([True, False]), 2))
+    yield Case("certain that not, and wrong", (torch.tensor([0.0, 0.25]), torch.tensor([True, False]), 2))
     yield Case("perfectly calibrated", (torch.tensor([0.5, 0.5]), torch.tensor([True, False]), 4))
 
 
 def draw(generator):
     n = size(generator, 6, 14)
     p = torch.rand(n, generator=generator)
-    p[0] = 1.0
-    return p, torch.rand(n, generator=generator) < p**2, size(generator, 2, 5)
+    bins = size(generator, 2, 5)
+    p[0], p[1], p[2] = 1.0, 0.0, 1 / bins
+    return p, torch.rand(n, generator=generator) < p**2, bins
 
 
 def _gaps(probabilities, outcomes, bins, last=True):
@@ -113,6 +116,33 @@ def ones_lost(probabilities, outcomes, bins):
 
 
 @mistake(
+    "Your bins hold their upper edge, not their lower one.",
+    "A probability of exactly k / bins belongs to bin k. With 2 bins, 0.5 is in the second one.",
+)
+def closed_on_the_right(probabilities, outcomes, bins):
+    bin_of = ((probabilities * bins).ceil().long() - 1).clamp(min=0)
+    error = torch.zeros((), dtype=probabilities.dtype)
+    for k in range(bins):
+        inside = bin_of == k
+        if inside.any():
+            gap = probabilities[inside].mean() - outcomes[inside].to(probabilities.dtype).mean()
+            error += gap.abs() * inside.sum() / len(probabilities)
+    return error
+
+
+@mistake(
+    "You lost the probabilities that are exactly 0.",
+    "The first bin holds 0, too. A bin is from its lower edge, included, to the upper one.",
+)
+def zeros_lost(probabilities, outcomes, bins):
+    seen = probabilities > 0
+    if not bool(seen.any()):
+        return torch.zeros((), dtype=probabilities.dtype)
+    gaps, weights = _gaps(probabilities[seen], outcomes[seen], bins)
+    return (gaps.abs() * weights).sum() * seen.sum() / len(probabilities)
+
+
+@mistake(
     "You promised the middle of the bin.",
     "Compare with the mean of the probabilities that are in it: they need not lie around the middle.",
 )
@@ -150,6 +180,8 @@ EXERCISE = Exercise(
         squared,
         largest,
         ones_lost,
+        closed_on_the_right,
+        zeros_lost,
         middle_of_bin,
     ),
 )

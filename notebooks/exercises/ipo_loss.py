@@ -60,7 +60,7 @@ def goal_doubled(chosen, rejected, ref_chosen, ref_rejected, beta):
     return ((_difference(chosen, rejected, ref_chosen, ref_rejected) - 1 / beta) ** 2).mean()
 
 
-@mistake("Your goal is beta / 2.", "1 / (2 * beta): a small beta is a long leash. Mind the brackets.")
+@mistake("Your goal is beta / 2.", "It is 1 / (2 * beta), with brackets: a small beta lets the policy move far.")
 def goal_inverted(chosen, rejected, ref_chosen, ref_rejected, beta):
     return ((_difference(chosen, rejected, ref_chosen, ref_rejected) - 1 / 2 * beta) ** 2).mean()
 
@@ -70,12 +70,17 @@ def no_reference(chosen, rejected, ref_chosen, ref_rejected, beta):
     return ((chosen - rejected - 1 / (2 * beta)) ** 2).mean()
 
 
-@mistake("You swapped chosen and rejected.", "The chosen one is to become the likelier.")
+@mistake(
+    "You swapped chosen and rejected, or the goal has the wrong sign.",
+    "The chosen one should become likelier, and the rejected one less likely.",
+)
 def swapped(chosen, rejected, ref_chosen, ref_rejected, beta):
     return ipo_loss(rejected, chosen, ref_rejected, ref_chosen, beta)
 
 
-@mistake("You took the distance, not its square.", "The square pulls the more, the further away the difference is.")
+@mistake(
+    "You took the distance, not its square.", "The further the difference is from its goal, the harder a square pulls."
+)
 def absolute(chosen, rejected, ref_chosen, ref_rejected, beta):
     return (_difference(chosen, rejected, ref_chosen, ref_rejected) - 1 / (2 * beta)).abs().mean()
 
@@ -104,12 +109,38 @@ def summed(chosen, rejected, ref_chosen, ref_rejected, beta):
     return ((_difference(chosen, rejected, ref_chosen, ref_rejected) - 1 / (2 * beta)) ** 2).sum()
 
 
+@mistake(
+    "You averaged over the pairs before the square.",
+    "A pair that is too far and one that is not far enough would make up for each other. First square, then average.",
+)
+def mean_inside(chosen, rejected, ref_chosen, ref_rejected, beta):
+    return (_difference(chosen, rejected, ref_chosen, ref_rejected).mean() - 1 / (2 * beta)) ** 2
+
+
+@mistake(
+    "Your loss is beta squared times that of IPO.",
+    "The best place is the same, but the loss is smaller, and so are its steps: beta is in the goal only.",
+)
+def scaled(chosen, rejected, ref_chosen, ref_rejected, beta):
+    return ((beta * _difference(chosen, rejected, ref_chosen, ref_rejected) - 0.5) ** 2).mean()
+
+
+@mistake("You halved the loss.", "It is the mean square itself. The one half is in the goal.")
+def halved(chosen, rejected, ref_chosen, ref_rejected, beta):
+    return 0.5 * ((_difference(chosen, rejected, ref_chosen, ref_rejected) - 1 / (2 * beta)) ** 2).mean()
+
+
+@mistake("No gradient reaches the rejected completion.", "The policy moves both: one up *and* the other down.")
+def rejected_detached(chosen, rejected, ref_chosen, ref_rejected, beta):
+    return ipo_loss(chosen, rejected.detach(), ref_chosen, ref_rejected, beta)
+
+
 EXERCISE = Exercise(
     reference=ipo_loss,
     title="the loss of IPO",
     question="""
-        DPO is never content: where one text always beat another, it pushes them apart without end. IPO gives the
-        difference of the log-ratios a goal, 1 / (2 beta), and punishes missing it on either side. Write it.
+        Where one text always beats another, DPO pushes the two apart without end. IPO gives the difference of the
+        log-ratios a goal, 1 / (2 beta). The loss is the squared distance to it, on either side. Write it.
     """,
     difficulty=1,
     minutes=5,
@@ -131,6 +162,10 @@ EXERCISE = Exercise(
         beta_twice,
         one_sided,
         summed,
+        mean_inside,
+        scaled,
+        halved,
+        rejected_detached,
     ),
     gradients=("chosen", "rejected"),
 )

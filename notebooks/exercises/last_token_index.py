@@ -10,7 +10,7 @@ from rlhf_lab.exercises.framework import Case, Exercise, mistake
 def last_token_index(mask: Tensor) -> Tensor:
     """Column of the last real token of each row, whichever side the padding is on.
 
-    mask: (B, L) bool, true on real tokens, of which every row has one at least. Returns (B,) whole numbers.
+    mask: (B, L) bool, true on real tokens; every row has at least one. Returns (B,) whole numbers.
     """
     column = torch.arange(mask.shape[1])  # (L,)
     return column.masked_fill(~mask, -1).max(1).values  # the largest column that is real

@@ -8,7 +8,7 @@ from rlhf_lab.exercises.framework import Case, Exercise, mistake
 
 
 def normalised_head(weight: Tensor, bias: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
-    """A reward head that gives the reference samples mean 0 and variance 1 (Stiennon et al. 2020, Ziegler et al. 2019).
+    """A reward head that gives the reference samples mean 0 and variance 1 (Ziegler et al. 2019).
 
     weight: (d,) and bias: a scalar, of the head reward = weight . features + bias. reference: (R,), the rewards that
     this head gives to R reference samples, not all alike. Returns the new weight (d,) and the new bias (a scalar).
@@ -36,7 +36,7 @@ def _moments(reference):
 
 @mistake(
     "You did not scale the bias.",
-    "The whole reward is divided, bias and all. As it stands the mean is not 0, unless the deviation is 1.",
+    "The whole reward is divided, bias and all. As it is, the mean is not 0, unless the deviation is 1.",
 )
 def bias_not_scaled(weight, bias, reference):
     mean, deviation = _moments(reference)
@@ -112,8 +112,8 @@ EXERCISE = Exercise(
     title="a zero and a scale",
     question="""
         Preferences leave the constant open and the scale loose. So both are set by convention: on reference samples,
-        which the starting model wrote, rewards shall have mean 0 and variance 1. Put that into the head itself, so
-        that everybody who reads the model from disk gets normalised rewards and no ranking changes.
+        which the starting model wrote, rewards get mean 0 and variance 1. Put that into the head itself. Then every
+        program that loads the model gets normalised rewards, and no ranking changes.
     """,
     difficulty=2,
     minutes=8,

@@ -8,10 +8,10 @@ from rlhf_lab.exercises.framework import Case, Exercise, mistake
 
 
 def pair_information(differences: Tensor, weight: Tensor, covariance: Tensor) -> Tensor:
-    """How much the answer to each pair would shrink what is uncertain about the weight: p (1 - p) x' S x.
+    """What the answer to each pair would add to what is known of the weight: the a in det S -> det S / (1 + a), (N,).
 
     differences: (N, F), x, the features of the first text less those of the second. weight: (F,), with
-    p = sigmoid(x . weight). covariance: (F, F), S, symmetric: how uncertain the weight is. Returns (N,).
+    p = sigmoid(x . weight). covariance: (F, F), S, symmetric: how uncertain the weight is.
     """
     p = torch.sigmoid(differences @ weight)  # (N,)
     spread = ((differences @ covariance) * differences).sum(1)  # (N,), the variance of x . weight
@@ -102,15 +102,16 @@ EXERCISE = Exercise(
     reference=pair_information,
     title="the pair that says most",
     question="""
-        Which pair should a rater see next? One whose answer is open ($p$ near one half) *and* about which the weight is
-        unsure ($x^\\top S x$ is large, with $S$ its covariance). The product is what one answer adds to what is known.
-        To take the pair with the largest is D-optimal: $\\det S$ falls by the factor $1 + p(1-p)\\, x^\\top S x$.
+        Which pair should a rater see next? One answer about the difference $x$ adds $p(1-p)\\, x x^\\top$ to the
+        curvature $S^{-1}$ of the loss, so the volume of what is uncertain, $\\det S$, is divided by $1 + a$. What is
+        $a$? To ask for the pair with the largest is *D-optimal*. (For a matrix $A$ and a vector $u$,
+        $\\det(A + u u^\\top) = \\det A \\cdot (1 + u^\\top A^{-1} u)$.)
     """,
     difficulty=3,
     minutes=12,
     hints=(
-        "p is a sigmoid of one number for each pair: `differences @ weight`. For x' S x of one pair,"
-        " `x @ covariance @ x`. How can all be done at once?",
+        "Take S⁻¹ for A and the root of p (1 - p), times x, for u. What is u' A⁻¹ u then? p is the sigmoid of"
+        " `differences @ weight`.",
         "`(differences @ covariance) * differences`, summed over the features, is x' S x of each row. Times p (1 - p).",
     ),
     cases=cases,

@@ -110,14 +110,24 @@ def exponentials(scores):
     return -(scores.exp() / rest).log().sum(1).mean()
 
 
+@mistake(
+    "You averaged over all pairs of the ranking.",
+    "That is InstructGPT's loss for rankings (Ouyang et al. 2022). It takes a ranking apart into pairs, as if each had"
+    " been asked by itself. Plackett and Luce's model is a row of choices, each from what is left.",
+)
+def mean_of_pairs(scores):
+    first, second = torch.triu_indices(scores.shape[1], scores.shape[1], offset=1)
+    return -F.logsigmoid(scores[:, first] - scores[:, second]).mean()
+
+
 EXERCISE = Exercise(
     reference=plackett_luce_loss,
     title="the loss of a ranking",
     question="""
-        Somebody put M completions in order. Plackett and Luce's model of it: the best is chosen from all, then the next
-        from those that are left, and so on; each with a chance as $e^{\\text{score}}$ among those that it is chosen
-        from. The probability of the ranking is the product. Write minus its logarithm, averaged over rankings. With two
-        completions, you will find an old friend.
+        A rater put M completions in order. Plackett and Luce see a row of choices in it: the best is chosen from all,
+        the next from those that are left, and so on. Each time, the chance of a completion is in proportion to
+        $e^{\\text{score}}$ among those that are still there. The probability of the ranking is the product. Write minus
+        its logarithm, averaged over rankings. What do you get with two completions?
     """,
     difficulty=3,
     minutes=15,
@@ -138,6 +148,7 @@ EXERCISE = Exercise(
         all_pairs,
         mean_of_places,
         summed,
+        mean_of_pairs,
         exponentials,
     ),
     gradients=("scores",),

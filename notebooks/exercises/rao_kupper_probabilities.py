@@ -40,7 +40,7 @@ def no_threshold(reward_a, reward_b, threshold):
 
 @mistake(
     "Your threshold has the wrong sign.",
-    "A difference must *exceed* it, so it makes a win less likely. As it stands, the chance of a tie is negative.",
+    "A difference must *exceed* it, so it makes a win less likely. As it is, the chance of a tie is negative.",
 )
 def threshold_added(reward_a, reward_b, threshold):
     return rao_kupper_probabilities(reward_a, reward_b, -threshold)
@@ -48,7 +48,7 @@ def threshold_added(reward_a, reward_b, threshold):
 
 @mistake(
     "Only A has to get over your threshold.",
-    "B must be felt to be better by as much, before B is called better. Otherwise who stands first loses ties.",
+    "B must be felt to be better by as much, before B is called better. Otherwise the first text loses ties.",
 )
 def one_sided(reward_a, reward_b, threshold):
     a, b = torch.sigmoid(reward_a - reward_b - threshold), torch.sigmoid(reward_b - reward_a)
@@ -60,7 +60,7 @@ def swapped(reward_a, reward_b, threshold):
     return rao_kupper_probabilities(reward_b, reward_a, threshold)
 
 
-@mistake("Your columns are in another order.", "A is better, a tie, B is better: the tie stands in the middle.")
+@mistake("Your columns are in another order.", "A is better, a tie, B is better: the tie is in the middle.")
 def tie_last(reward_a, reward_b, threshold):
     return rao_kupper_probabilities(reward_a, reward_b, threshold)[:, [0, 2, 1]]
 
@@ -95,10 +95,10 @@ EXERCISE = Exercise(
     reference=rao_kupper_probabilities,
     title="when no difference is felt",
     question="""
-        Bradley and Terry know no ties. Rao and Kupper's raters feel the difference $r_A - r_B$ plus noise, as theirs
-        do, but say that one text is better only if what they feel exceeds a threshold. The noise is standard logistic,
-        so the chance that difference plus noise exceeds $c$ is $\\sigma(\\text{difference} - c)$. Write the chances
-        of all three answers.
+        In Bradley and Terry's model a rater feels the difference $r_A - r_B$ plus noise, and there are no ties. Rao and
+        Kupper's raters feel the same, but call a text better only if what they feel exceeds a threshold. The noise is
+        standard logistic, so the chance that difference plus noise exceeds $c$ is $\\sigma(\\text{difference} - c)$.
+        Write the chances of all three answers.
     """,
     difficulty=2,
     minutes=10,

@@ -96,7 +96,8 @@ EXERCISE = Exercise(
     title="the loss that a temperature minimises",
     question="""
         Preferences say which text is better, and only loosely by how much: a reward model is often too sure of itself,
-        or not sure enough. One number, the temperature, repairs most of it. Write the loss of which it is the minimum.
+        or not sure enough. One number, the temperature, repairs most of it. Write the loss that is least at the
+        best one.
         (It never changes which text is preferred: dividing by a positive number keeps every sign.)
     """,
     difficulty=2,
@@ -105,7 +106,7 @@ EXERCISE = Exercise(
         "Bradley-Terry with one change: P = sigmoid(difference / temperature). How surprising is it that"
         " the chosen text won?",
         "The surprise is -log P. `F.logsigmoid` is the logarithm of the sigmoid, computed so that nothing overflows."
-        " Do not turn the temperature into a float: somebody wants its gradient.",
+        " Do not turn the temperature into a float: its gradient is needed.",
     ),
     cases=cases,
     draw=draw,

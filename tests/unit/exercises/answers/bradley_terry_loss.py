@@ -50,3 +50,15 @@ def wrong_hinge(chosen, rejected):
 
 def wrong_rejected_detached(chosen, rejected):
     return F.softplus(rejected.detach() - chosen).mean()
+
+
+def wrong_log_of_sigmoid__by_hand(chosen, rejected):
+    return -torch.log(1 / (1 + torch.exp(-(chosen - rejected)))).mean()
+
+
+def wrong_mean_inside(chosen, rejected):
+    return F.softplus(rejected.mean() - chosen.mean())
+
+
+def wrong_one_minus_p(chosen, rejected):
+    return torch.sigmoid(rejected - chosen).mean()

@@ -55,3 +55,24 @@ def wrong_no_beta(chosen, rejected, ref_chosen, ref_rejected, beta):
 
 def wrong_reference_added(chosen, rejected, ref_chosen, ref_rejected, beta):
     return F.softplus(-beta * _h(chosen, rejected, -ref_chosen, -ref_rejected)).mean()
+
+
+def wrong_mean_inside(chosen, rejected, ref_chosen, ref_rejected, beta):
+    return F.softplus(-beta * _h(chosen, rejected, ref_chosen, ref_rejected).mean())
+
+
+def wrong_each_alone(chosen, rejected, ref_chosen, ref_rejected, beta):
+    up, down = beta * (chosen - ref_chosen), beta * (rejected - ref_rejected)
+    return (F.softplus(-up) + F.softplus(down)).mean()
+
+
+def wrong_chosen_only(chosen, rejected, ref_chosen, ref_rejected, beta):
+    return F.softplus(beta * (ref_chosen - chosen)).mean() + rejected.mean() * 0
+
+
+def wrong_ipo(chosen, rejected, ref_chosen, ref_rejected, beta):
+    return (_h(chosen, rejected, ref_chosen, ref_rejected) - 0.5 / beta).square().mean()
+
+
+def wrong_hinge(chosen, rejected, ref_chosen, ref_rejected, beta):
+    return torch.relu(1 - beta * _h(chosen, rejected, ref_chosen, ref_rejected)).mean()

@@ -58,3 +58,15 @@ def wrong_brier(probabilities, outcomes, bins):
 def wrong_largest(probabilities, outcomes, bins):
     difference = probabilities - outcomes.int()
     return max(difference[m].mean().abs() for m in _bins(probabilities, bins) if m.any())
+
+
+def wrong_closed_on_the_right(probabilities, outcomes, bins):
+    difference = probabilities - outcomes.int()
+    exact = (probabilities * bins).frac() == 0
+    index = (probabilities * bins).long() - (exact & (probabilities > 0)).long()
+    return sum(difference[index == k].sum().abs() for k in range(bins)) / len(difference)
+
+
+def wrong_zeros_lost(probabilities, outcomes, bins):
+    difference = (probabilities - outcomes.int()) * (probabilities != 0)
+    return sum(difference[m].sum().abs() for m in _bins(probabilities, bins)) / len(difference)

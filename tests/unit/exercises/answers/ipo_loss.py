@@ -52,3 +52,25 @@ def wrong_swapped(chosen, rejected, ref_chosen, ref_rejected, beta):
 def wrong_absolute(chosen, rejected, ref_chosen, ref_rejected, beta):
     d = _h(chosen, rejected, ref_chosen, ref_rejected)
     return F.l1_loss(d, torch.full_like(d, 0.5 / beta))
+
+
+def wrong_swapped__goal_below_zero(chosen, rejected, ref_chosen, ref_rejected, beta):
+    return ((chosen - ref_chosen) - (rejected - ref_rejected) + 1 / (2 * beta)).pow(2).mean()
+
+
+def wrong_mean_inside(chosen, rejected, ref_chosen, ref_rejected, beta):
+    return (_h(chosen, rejected, ref_chosen, ref_rejected) - 0.5 / beta).mean().square()
+
+
+def wrong_scaled(chosen, rejected, ref_chosen, ref_rejected, beta):
+    return (0.5 - beta * _h(chosen, rejected, ref_chosen, ref_rejected)).square().mean()
+
+
+def wrong_halved(chosen, rejected, ref_chosen, ref_rejected, beta):
+    return (_h(chosen, rejected, ref_chosen, ref_rejected) - 0.5 / beta).square().mean() / 2
+
+
+def wrong_rejected_detached(chosen, rejected, ref_chosen, ref_rejected, beta):
+    with torch.no_grad():
+        down = rejected - ref_rejected
+    return (chosen - ref_chosen - down - 0.5 / beta).square().mean()

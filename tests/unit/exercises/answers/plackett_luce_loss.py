@@ -59,3 +59,9 @@ def wrong_mean_of_places(scores):
 
 def wrong_summed(scores):
     return sum((scores[:, i:].logsumexp(1) - scores[:, i]).sum() for i in range(scores.shape[1]))
+
+
+def wrong_mean_of_pairs(scores):
+    size = scores.shape[1]
+    pairs = [(i, j) for i in range(size) for j in range(i + 1, size)]
+    return torch.stack([F.softplus(scores[:, j] - scores[:, i]) for i, j in pairs]).mean()
