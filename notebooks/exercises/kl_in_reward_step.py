@@ -8,21 +8,14 @@ from rlhf_lab.exercises.framework import Case, Exercise, mistake
 
 
 def kl_in_reward_step(
-    policy: torch.nn.Module,
-    reference: torch.nn.Module,
-    optimizer: torch.optim.Optimizer,
-    ids: Tensor,
-    mask: Tensor,
-    rewards: Tensor,
-    beta: float,
-    group_size: int,
+    policy, reference, optimizer, ids: Tensor, mask: Tensor, rewards: Tensor, beta: float, group_size: int
 ) -> Tensor:
     """One update of RLOO with the KL in the reward, on texts that the policy has just written. Trains it in place.
 
-    policy, reference: model(ids).logits is (B, L, V), and position t predicts token t + 1. The reference stays as it
-    is. ids: (B, L), prompt and completion in one row, then padding. mask: (B, L) bool, true on the tokens of the
-    completion. rewards: (B,); the group_size completions of a prompt are neighbours. beta: price of a nat, in units of
-    reward. Returns the loss, a detached scalar: minus the mean of advantage times log-probability of the completion.
+    policy, reference: models; model(ids).logits is (B, L, V), and position t predicts token t + 1. The reference stays
+    as it is. ids: (B, L), prompt and completion in one row, then padding. mask: (B, L) bool, true on the completion's
+    tokens. rewards: (B,); the group_size completions of a prompt are neighbours. beta: price of a nat, in reward.
+    Returns the loss, a detached scalar: minus the mean of advantage times log-probability of the completion.
     """
 
     def completion_log_probs(model):
@@ -68,6 +61,7 @@ def draw(generator):
     columns = torch.arange(2 + completion)
     mask = (columns >= prompt[:, None]) & (columns < lengths[:, None])
     ids = whole(generator, 1, 5, len(prompt), 2 + completion).masked_fill(columns >= lengths[:, None], 0)
+    ids = torch.where(columns < prompt[:, None], ids[::each].repeat_interleave(each, 0), ids)  # the group's prompt
     policy, reference = TinyLanguageModel(generator), TinyLanguageModel(generator)
     policy.embedding.grad = normal(generator, 6, 3)
     optimizer = torch.optim.SGD(policy.parameters(), lr=0.1)
@@ -175,8 +169,8 @@ def k3(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
 
 
 @mistake(
-    "You counted the prompt and the padding.",
-    "The policy wrote neither, and pays for neither. Leave out all tokens where `mask` is false.",
+    "You counted the padding.",
+    "The policy did not write it, and does not pay for it. Leave out all tokens where `mask` is false.",
 )
 def all_tokens(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
     return kl_in_reward_step(policy, reference, optimizer, ids, mask | True, rewards, beta, group_size)

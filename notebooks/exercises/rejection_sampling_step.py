@@ -8,20 +8,13 @@ from rlhf_lab.exercises.drawing import TinyLanguageModel, normal, size, whole
 from rlhf_lab.exercises.framework import Case, Exercise, mistake
 
 
-def rejection_sampling_step(
-    policy: torch.nn.Module,
-    optimizer: torch.optim.Optimizer,
-    ids: Tensor,
-    mask: Tensor,
-    rewards: Tensor,
-    n: int,
-) -> Tensor:
+def rejection_sampling_step(policy, optimizer, ids: Tensor, mask: Tensor, rewards: Tensor, n: int) -> Tensor:
     """Keep the best of each n texts, and take one step of SFT on what was kept. Trains `policy` in place.
 
-    policy: policy(ids).logits is (B, L, V), and position t predicts token t + 1. ids: (B, L), prompt and completion in
-    one row, then padding. mask: (B, L) bool, true on the tokens of the completion. rewards: (B,), no two alike; the n
-    texts of a prompt are neighbours. Returns the loss, a detached scalar: the mean cross-entropy of the completion
-    tokens that were kept.
+    policy: a model; policy(ids).logits is (B, L, V), and position t predicts token t + 1. optimizer: of its weights.
+    ids: (B, L), prompt and completion in one row, then padding. mask: (B, L) bool, true on the completion's tokens.
+    rewards: (B,), no two alike; the n texts of a prompt are neighbours. Returns the loss, a detached scalar: the mean
+    cross-entropy of the completion tokens that were kept.
     """
     groups = rewards.reshape(-1, n)  # (P, n)
     best = groups.argmax(1) + n * torch.arange(len(groups))  # (P,): argmax counts within a group, rows do not
@@ -60,6 +53,7 @@ def draw(generator):
     columns = torch.arange(2 + completion)
     mask = (columns >= prompt[:, None]) & (columns < lengths[:, None])
     ids = whole(generator, 1, 5, len(prompt), 2 + completion).masked_fill(columns >= lengths[:, None], 0)
+    ids = torch.where(columns < prompt[:, None], ids[::each].repeat_interleave(each, 0), ids)  # the group's prompt
     policy = TinyLanguageModel(generator)
     policy.embedding.grad = normal(generator, 6, 3)
     return policy, torch.optim.SGD(policy.parameters(), lr=0.1), ids, mask, normal(generator, len(ids)), each

@@ -7,20 +7,13 @@ from rlhf_lab.exercises.drawing import TinyLanguageModel, normal, size, whole
 from rlhf_lab.exercises.framework import Case, Exercise, mistake
 
 
-def rloo_step(
-    policy: torch.nn.Module,
-    optimizer: torch.optim.Optimizer,
-    ids: Tensor,
-    mask: Tensor,
-    rewards: Tensor,
-    group_size: int,
-) -> Tensor:
+def rloo_step(policy, optimizer, ids: Tensor, mask: Tensor, rewards: Tensor, group_size: int) -> Tensor:
     """One update of RLOO (Ahmadian et al. 2024) on texts that the policy has just written. Trains it in place.
 
-    policy: policy(ids).logits is (B, L, V), and position t predicts token t + 1. ids: (B, L), prompt and completion in
-    one row, then padding. mask: (B, L) bool, true on the tokens of the completion. rewards: (B,); the group_size
-    completions of a prompt are neighbours. Returns the loss, a detached scalar: minus the mean over completions of
-    advantage times log-probability.
+    policy: a model; policy(ids).logits is (B, L, V), and position t predicts token t + 1. optimizer: of its weights.
+    ids: (B, L), prompt and completion in one row, then padding. mask: (B, L) bool, true on the completion's tokens.
+    rewards: (B,); the group_size completions of a prompt are neighbours. Returns the loss, a detached scalar: minus the
+    mean over completions of advantage times log-probability.
     """
     log_probs = policy(ids).logits[:, :-1].log_softmax(-1)  # (B, L - 1, V): the last position predicts nothing
     log_probs = log_probs.gather(2, ids[:, 1:, None]).squeeze(2)  # (B, L - 1): of the tokens that came
@@ -60,6 +53,7 @@ def draw(generator):
     columns = torch.arange(2 + completion)
     mask = (columns >= prompt[:, None]) & (columns < lengths[:, None])
     ids = whole(generator, 1, 5, len(prompt), 2 + completion).masked_fill(columns >= lengths[:, None], 0)
+    ids = torch.where(columns < prompt[:, None], ids[::each].repeat_interleave(each, 0), ids)  # the group's prompt
     policy = TinyLanguageModel(generator)
     policy.embedding.grad = normal(generator, 6, 3)
     return policy, torch.optim.SGD(policy.parameters(), lr=0.1), ids, mask, normal(generator, len(ids)), each
@@ -118,20 +112,12 @@ def wrong_sign(policy, optimizer, ids, mask, rewards, group_size):
 
 
 @mistake(
-    "You counted the prompt and the padding.",
-    "The policy wrote neither. Leave out all tokens where `mask` is false.",
+    "You counted the padding.",
+    "The policy did not write it. Leave out all tokens where `mask` is false. (The prompt would cancel: the advantages"
+    " of its completions add up to zero.)",
 )
 def all_tokens(policy, optimizer, ids, mask, rewards, group_size):
     return _update(optimizer, -(_advantages(rewards, group_size) * _of_tokens(policy, ids).sum(1)).mean())
-
-
-@mistake(
-    "You counted the prompt.",
-    "The policy did not write it. Only tokens where `mask` is true have a log-probability that it can be praised for.",
-)
-def prompt_counted(policy, optimizer, ids, mask, rewards, group_size):
-    up_to_the_end = mask.flip(1).cumsum(1).flip(1) > 0
-    return _update(optimizer, -(_advantages(rewards, group_size) * _completions(policy, ids, up_to_the_end)).mean())
 
 
 @mistake(
@@ -257,7 +243,6 @@ EXERCISE = Exercise(
         step_before_backward,
         wrong_sign,
         all_tokens,
-        prompt_counted,
         not_shifted,
         shifted_the_wrong_way,
         mask_not_shifted,
