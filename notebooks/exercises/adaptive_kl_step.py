@@ -50,9 +50,19 @@ def unclipped(coefficient, kl, target, samples, horizon, clip=0.2):
     return _step(coefficient, kl / target - 1, samples / horizon)
 
 
-@mistake("The price goes the wrong way.", "Too far from the reference: drifting must become dearer, not cheaper.")
+@mistake(
+    "The price goes the wrong way.", "Too far from the reference: drifting must become more expensive, not cheaper."
+)
 def wrong_way(coefficient, kl, target, samples, horizon, clip=0.2):
     return _step(coefficient, -_clipped(kl / target - 1, clip), samples / horizon)
+
+
+@mistake(
+    "You divided by the factor.",
+    "Too far from the reference: the factor is above 1, and the price must rise. Multiply the old price by it.",
+)
+def divided(coefficient, kl, target, samples, horizon, clip=0.2):
+    return coefficient / (1 + _clipped(kl / target - 1, clip) * samples / horizon)
 
 
 @mistake("Your error is in nats, not relative.", "One nat too many is much for a target of 1 and little for one of 20.")
@@ -128,6 +138,7 @@ EXERCISE = Exercise(
     mistakes=(
         unclipped,
         wrong_way,
+        divided,
         in_nats,
         relative_to_measured,
         clipped_above_only,

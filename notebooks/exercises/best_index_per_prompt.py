@@ -15,7 +15,7 @@ def best_index_per_prompt(rewards: Tensor, prompt_ids: Tensor) -> Tensor:
     """
     best = []
     for prompt in range(int(prompt_ids.max()) + 1):
-        rows = (prompt_ids == prompt).nonzero().squeeze(1)  # where the samples of this prompt stand
+        rows = (prompt_ids == prompt).nonzero().squeeze(1)  # rows of this prompt's samples
         best.append(rows[rewards[rows].argmax()])  # argmax counts within `rows`, so it is looked up there
     return torch.stack(best)
 

@@ -42,7 +42,7 @@ def added(n):
 @mistake(
     "That is KL the other way round, from the policy to best-of-n.",
     "There the mean of log F is taken over the policy's own samples, where F is uniform and the mean -1. Here it"
-    " is taken over what best-of-n writes. The one grows like log n, the other like n.",
+    " is taken over what best-of-n writes. That one grows like n, and ours like log n.",
 )
 def reverse(n):
     return n - 1 - n.log()
@@ -81,7 +81,7 @@ EXERCISE = Exercise(
     difficulty=1,
     minutes=5,
     hints=(
-        "Only the mean of `log F` is missing, and the text gives it. What stands in front of it?",
+        "Only the mean of `log F` is missing, and the text gives it. What is it multiplied by?",
         "log n is a constant; (n - 1) times -1/n is `-(n - 1) / n`. At n = 1 the result must be 0.",
     ),
     cases=cases,

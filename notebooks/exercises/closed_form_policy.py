@@ -42,7 +42,7 @@ def multiplied(reference_logits, rewards, beta):
 @mistake(
     "You left the reference out.",
     "exp(R / beta) / Z is the best policy for a price on being *predictable*. The reference is what drifting is"
-    " measured from, and stands before it as a factor.",
+    " measured from: it is a factor of the best policy.",
 )
 def no_reference(reference_logits, rewards, beta):
     return _normal(rewards / beta)
@@ -67,7 +67,7 @@ def not_normalised(reference_logits, rewards, beta):
     return reference_logits + rewards / beta
 
 
-@mistake("Your best policy seeks the worst.", "The reward stands in the exponent with a plus.")
+@mistake("Your best policy seeks the worst.", "The reward has a plus in the exponent.")
 def wrong_sign(reference_logits, rewards, beta):
     return _normal(reference_logits - rewards / beta)
 
@@ -94,7 +94,7 @@ def overflow(reference_logits, rewards, beta):
 
 
 @mistake(
-    "You mixed up logits and probabilities: the reference stands there without its exponential.",
+    "You mixed up logits and probabilities: the reference has lost its exponential.",
     "The product of reference and exp(R / beta) is a sum of logarithms: add the logits, do not multiply by them.",
 )
 def logits_multiplied(reference_logits, rewards, beta):

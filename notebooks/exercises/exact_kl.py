@@ -54,7 +54,8 @@ def _weighted(weights, log_ratio):
 @mistake(
     "You weighted by the reference: that is KL(reference || policy).",
     "It is the policy that writes, so its probabilities weigh the log-ratio. The other direction is another number"
-    " and asks that the policy covers all that the reference might say.",
+    " and asks that the policy covers all that the reference might say. (`F.kl_div(a, b)` is KL(b || a): the policy"
+    " comes second there.)",
 )
 def reversed_direction(logits, reference_logits):
     log_p, log_q = _logs(logits, reference_logits)

@@ -10,8 +10,8 @@ from rlhf_lab.exercises.framework import Case, Exercise, mistake
 def kl_estimators(log_probs: Tensor, reference_log_probs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Three estimates of KL(policy || reference), token by token, from tokens that the policy sampled (Schulman 2020).
 
-    log_probs, reference_log_probs: (N,). Returns k1, k2, k3, each (N,): log-ratio; half its square; and k1 with a
-    control variate, reference/policy - 1 - log(reference/policy), which is unbiased and never negative.
+    log_probs, reference_log_probs: (N,). Returns k1, k2, k3, each (N,). k1: the log-ratio, policy over reference. k2:
+    half its square. k3: k1 and, added to it, reference/policy - 1, which is zero on average.
     """
     log_ratio = log_probs - reference_log_probs  # log(policy / reference)
     k1 = log_ratio
@@ -103,9 +103,9 @@ EXERCISE = Exercise(
     reference=kl_estimators,
     title="k1, k2 and k3",
     question="""
-        KL is a mean over all tokens that might come. We only have the one that came. Write three estimates from it: k1,
-        unbiased but noisy; k2, steady but biased; k3, unbiased and never negative. Mind the direction: a published
-        course has two of them the wrong way round, and so pays the policy for drifting away.
+        KL is a mean over all tokens that might come. We only have the one that came. Write three estimates from it.
+        Two things to check on paper first: which of the two log-probabilities comes first, so that the mean of k1 over
+        the policy's own samples is the KL; and that k3 is never below zero. Small numbers must stay exact.
     """,
     difficulty=2,
     minutes=10,

@@ -95,8 +95,8 @@ EXERCISE = Exercise(
     title="the exact gradient of a bandit",
     question="""
         A bandit with $A$ arms and a softmax policy $\\pi$: here $J = \\sum_a \\pi_a r_a$ can be computed, and so can
-        its gradient, with no sampling at all. Write it. (By hand, or by letting `torch.autograd` do it. The formula is
-        short, and worth having in front of you.)
+        its gradient, with no sampling at all. Write it. By hand if you can: the formula is short, and says a lot. (With
+        `torch.autograd`, work on `logits.detach().clone()`, so that the logits stay as they are.)
     """,
     difficulty=2,
     minutes=10,

@@ -28,7 +28,6 @@ from rlhf_lab.objectives.policy import (
     completion_ratio,
     ppo_policy_loss,
     ppo_value_loss,
-    score_function_surrogate,
     sequence_mean_token_mean,
     sequence_mean_token_sum,
     token_mean,
@@ -82,11 +81,6 @@ def kl_of_completion(log_probs, reference_log_probs, mask):
     return (kl * sequence_mean_token_sum(mask)).sum()
 
 
-def reinforce(log_probs, mask, rewards, baseline):
-    terms = score_function_surrogate(log_probs, (rewards - baseline).detach()[:, None])
-    return (terms.masked_fill(~mask, 0.0) * sequence_mean_token_sum(mask)).sum()
-
-
 def plackett_luce(scores):
     """The package's loss knows tiers; these rankings have one text in each."""
     return reward_losses.plackett_luce_losses(scores, torch.arange(scores.shape[1]).expand(scores.shape)).mean()
@@ -136,7 +130,6 @@ PACKAGE = {
     "cautious_reward": cautious,
     "pair_information": pair_information,
     "expected_calibration_error": lambda p, y, bins: torch.tensor(expected_calibration_error(p, y, bins)),
-    "reinforce_with_baseline": reinforce,
     "rloo_advantages": in_groups(leave_one_out),
     "kl_estimators": lambda p, q: (kl_k1(p, q), kl_k2(p, q), kl_k3(p, q)),
     "exact_kl": exact_kl,

@@ -55,3 +55,8 @@ def wrong_added(coefficient, kl, target, samples, horizon, clip=0.2):
 
 def wrong_fixed_clip(coefficient, kl, target, samples, horizon, clip=0.2):
     return coefficient * (1 + max(-0.2, min(0.2, kl / target - 1)) * samples / horizon)
+
+
+def wrong_divided(coefficient, kl, target, samples, horizon, clip=0.2):
+    factor = 1 + max(-clip, min(clip, kl / target - 1)) * samples / horizon
+    return coefficient / factor

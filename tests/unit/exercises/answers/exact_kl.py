@@ -34,6 +34,10 @@ def wrong_reversed_direction(logits, reference_logits):
     return (q * (q.log() - logits.log_softmax(-1))).sum(-1)
 
 
+def wrong_reversed_direction__kl_div(logits, reference_logits):
+    return F.kl_div(logits.log_softmax(-1), reference_logits.softmax(-1), reduction="none").sum(-1)
+
+
 def wrong_wrong_weights(logits, reference_logits):
     log_q = reference_logits.log_softmax(-1)
     return (log_q.exp() * (logits.log_softmax(-1) - log_q)).sum(-1)
