@@ -21,7 +21,7 @@ def canonical_winners(clicked: Tensor, order: Tensor) -> Tensor:
 
 
 def _orders(*left):
-    """(N, 2) from the texts that stood on the left."""
+    """(N, 2) from the texts on the left."""
     left = torch.tensor(left)
     return torch.stack([left, 1 - left], 1)
 

@@ -29,7 +29,7 @@ def draw(generator):
 
 
 @mistake(
-    "You count columns, whatever stands there.",
+    "You count columns, the padding too.",
     "The first real token of a short prompt is then at position 3, say, and not at 0. The model still answers, but"
     " worse.",
 )
