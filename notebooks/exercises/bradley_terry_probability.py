@@ -10,7 +10,7 @@ from rlhf_lab.exercises.framework import Case, Exercise, mistake
 def bradley_terry_probability(reward_a: Tensor, reward_b: Tensor) -> Tensor:
     """Probability that A is preferred to B (Bradley and Terry 1952), for each of N pairs.
 
-    reward_a, reward_b: (N,), of any size. Returns (N,) between 0 and 1.
+    reward_a, reward_b: (N,), of any size. Returns (N,) between 0 and 1, with a gradient that is never NaN.
     """
     return torch.sigmoid(reward_a - reward_b)  # safe for any difference; exp(a) / (exp(a) + exp(b)) is not
 
@@ -88,8 +88,9 @@ EXERCISE = Exercise(
     reference=bradley_terry_probability,
     title="who is preferred, and how surely?",
     question="""
-        Write Bradley and Terry's formula of section 3 for many pairs at once. It must stay a probability however large
-        the rewards are: $e^{1000}$ is infinite for a computer.
+        Section 3 gives the odds of A against B. Turn them into the probability that A is preferred, for many pairs at
+        once. It must stay a probability however large the rewards are ($e^{1000}$ is infinite for a computer), and
+        its gradient must stay a number.
     """,
     difficulty=1,
     minutes=5,

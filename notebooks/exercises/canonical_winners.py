@@ -8,10 +8,10 @@ from rlhf_lab.exercises.framework import Case, Exercise, mistake
 
 
 def canonical_winners(clicked: Tensor, order: Tensor) -> Tensor:
-    """Which text won each comparison, wherever it stood on the screen.
+    """Which text won each comparison, whichever side of the screen it was on.
 
     clicked: (N,) what was chosen: 0 the text on the left, 1 the text on the right, 2 a tie.
-    order: (N, 2), the number (0 or 1) of the text that stood on the left, and of the one that stood on the right.
+    order: (N, 2), the number (0 or 1) of the text on the left, and of the text on the right.
     Returns (N,) whole numbers: the number of the winning text, 2 for a tie.
     """
     row = torch.arange(len(order))
@@ -21,7 +21,7 @@ def canonical_winners(clicked: Tensor, order: Tensor) -> Tensor:
 
 
 def _orders(*left):
-    """(N, 2) from the texts that stood on the left."""
+    """(N, 2) from the texts on the left."""
     left = torch.tensor(left)
     return torch.stack([left, 1 - left], 1)
 
@@ -46,30 +46,30 @@ def _text(order, side):
 
 @mistake(
     "You returned the side, not the text.",
-    "Left and right are drawn anew for every question. `order` says which text stood on the side that was chosen.",
+    "Left and right are drawn anew for every question. `order` says which text was on the side that was chosen.",
 )
 def side(clicked, order):
     return clicked
 
 
-@mistake("You returned the text that lost.", "`order[i, 0]` stood on the left and `order[i, 1]` on the right.")
+@mistake("You returned the text that lost.", "`order[i, 0]` was on the left and `order[i, 1]` on the right.")
 def loser(clicked, order):
     return torch.where(clicked == 2, 2, _text(order, 1 - clicked.clamp(max=1)))
 
 
-@mistake("You swapped every answer.", "Only where text 1 stood on the left is the side not the text's number.")
+@mistake("You swapped every answer.", "Only where text 1 was on the left is the side not the number of the text.")
 def always_swapped(clicked, order):
     return torch.where(clicked == 2, 2, 1 - clicked)
 
 
-@mistake("You swapped the ties as well.", "A tie is the same from both sides: 2, whichever text stood where.")
+@mistake("You swapped the ties as well.", "A tie is the same from both sides: 2, whichever text was where.")
 def ties_swapped(clicked, order):
     return torch.where(order[:, 0] == 1, 1 - clicked, clicked)
 
 
 @mistake(
     "You made each tie a win of the text on the right.",
-    "Somebody could not say which is better. A winner made up from where the texts stood is noise: keep the 2.",
+    "Somebody could not say which is better. A winner made up from the sides is noise: keep the 2.",
 )
 def tie_to_the_right(clicked, order):
     return _text(order, clicked.clamp(max=1))
@@ -77,7 +77,7 @@ def tie_to_the_right(clicked, order):
 
 @mistake(
     "You made each tie a win of the text on the left.",
-    "Somebody could not say which is better. A winner made up from where the texts stood is noise: keep the 2.",
+    "Somebody could not say which is better. A winner made up from the sides is noise: keep the 2.",
 )
 def tie_to_the_left(clicked, order):
     return _text(order, (clicked == 1).long())
@@ -112,9 +112,9 @@ EXERCISE = Exercise(
     reference=canonical_winners,
     title="texts, not sides",
     question="""
-        Some of us click left a little more often, whatever stands there. So for every question the screen draws anew
-        which text stands on the left: then the habit favours no text. But what is kept must name the *text*. Who keeps
-        "left" and loses the order has kept the habit and lost the answer. Turn the clicks into winners.
+        Some of us click left a little more often, whatever is there. So for every question the screen draws anew
+        which text is on the left, and the habit favours no text. But what is kept must name the *text*, not the side.
+        Turn the clicks into winners.
     """,
     difficulty=1,
     minutes=8,

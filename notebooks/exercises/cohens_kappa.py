@@ -11,7 +11,8 @@ from rlhf_lab.exercises.framework import Case, Exercise, mistake
 def cohens_kappa(first: Tensor, second: Tensor, labels: int) -> Tensor:
     """Agreement of two raters beyond chance (Cohen 1960): 1 is perfect, 0 what chance would give.
 
-    first, second: (N,) whole numbers from 0 to labels - 1, what each rater said of the same N items. Returns a scalar.
+    first, second: (N,) whole numbers from 0 to labels - 1, what each rater said of the same N items. Some labels may
+    not occur. Returns a scalar.
     """
     agreement = (first == second).float().mean()
     shares_first = F.one_hot(first, labels).float().mean(0)  # (labels,): how often each label was used
@@ -25,6 +26,8 @@ def cases():
     yield Case("two who mostly say 0", (torch.tensor([0, 0, 0, 0, 1]), torch.tensor([0, 0, 0, 1, 0]), 2))
     yield Case("perfect", (torch.tensor([0, 1, 2]), torch.tensor([0, 1, 2]), 3))
     yield Case("always the opposite", (torch.tensor([0, 1, 0, 1]), torch.tensor([1, 0, 1, 0]), 2))
+    yield Case("one rater never uses label 2", (torch.tensor([0, 1, 2, 0]), torch.tensor([0, 1, 1, 0]), 3))
+    yield Case("one rater says nothing but 0", (torch.tensor([0, 1, 0, 1]), torch.tensor([0, 0, 0, 0]), 2))
     yield Case("three labels, one never used", (torch.tensor([0, 1, 1, 0, 1]), torch.tensor([0, 1, 0, 0, 1]), 3))
 
 
@@ -101,9 +104,9 @@ EXERCISE = Exercise(
     reference=cohens_kappa,
     title="agreement beyond chance",
     question="""
-        Two raters labelled the same items. They agree on 80 of 100: is that much? If both call 85 of 100 harmless,
-        chance alone would give 74. Cohen's kappa is the share of what chance leaves open that they have made good:
-        (agreement − chance) / (1 − chance).
+        Two raters labelled the same items. They agree on 80 of 100. Is that much? If both call 85 of 100 harmless,
+        chance alone gives 0.85 · 0.85 + 0.15 · 0.15, about 74 of 100. Write Cohen's kappa, the formula above, for any
+        number of labels.
     """,
     difficulty=2,
     minutes=10,

@@ -11,7 +11,7 @@ def kl_of_completion(log_probs: Tensor, reference_log_probs: Tensor, mask: Tenso
     """Estimated KL of the policy from the reference model, in nats per completion, averaged over completions.
 
     log_probs, reference_log_probs: (B, T), what policy and reference model give each token that the *policy* sampled.
-    mask: (B, T) bool, true on real tokens; what stands under the padding means nothing. Returns a scalar.
+    mask: (B, T) bool, true on real tokens. The padding may hold anything, -inf and NaN too. Returns a scalar.
     """
     log_ratio = (log_probs - reference_log_probs).masked_fill(~mask, 0.0)  # (B, T): how much likelier now
     return log_ratio.sum(1).mean()  # log-probabilities of a text add up over its tokens
@@ -31,7 +31,7 @@ def cases():
         ),
     )
     yield Case(
-        "under the padding stands -inf",
+        "the padding holds -inf",
         (torch.tensor([[-1.0, -torch.inf]]), torch.tensor([[-3.0, -torch.inf]]), torch.tensor([[True, False]])),
     )
     yield Case("nothing has moved", (torch.full((2, 3), -1.0), torch.full((2, 3), -1.0), torch.ones(2, 3).bool()))
@@ -62,7 +62,7 @@ def wrong_sign(log_probs, reference_log_probs, mask):
     return -_ratio(log_probs, reference_log_probs, mask).sum(1).mean()
 
 
-@mistake("You counted the padding.", "What stands there was never sampled. Leave it out, by the mask.")
+@mistake("You counted the padding.", "Nobody sampled it. Leave it out, by the mask.")
 def padding_counted(log_probs, reference_log_probs, mask):
     return (log_probs - reference_log_probs).sum(1).mean()
 
@@ -117,13 +117,31 @@ def ratio(log_probs, reference_log_probs, mask):
     return (log_probs - reference_log_probs).exp().masked_fill(~mask, 0.0).sum(1).mean()
 
 
+@mistake(
+    "That is another estimator, the one called k3.",
+    "Its mean is the same, and notebook 07 compares the two. Here the plain log-ratio was asked for.",
+)
+def k3(log_probs, reference_log_probs, mask):
+    log_ratio = _ratio(log_probs, reference_log_probs, mask)
+    return (log_ratio + (-log_ratio).exp() - 1).sum(1).mean()
+
+
+@mistake(
+    "That weighs by the reference's probabilities: the arguments of kl_div in an order that means something else.",
+    "The tokens were sampled already, so nothing has to be weighed: average the plain log-ratio.",
+)
+def kl_div_other_way(log_probs, reference_log_probs, mask):
+    return (-_ratio(log_probs, reference_log_probs, mask) * reference_log_probs.exp()).sum(1).mean()
+
+
 EXERCISE = Exercise(
     reference=kl_of_completion,
     title="how far has the policy moved?",
     question="""
         The leash of section 4 is measured on samples. For each token of a completion you know the logarithm of its
-        probability under the policy, which wrote it, and under the reference model. How many nats is the policy away,
-        per completion? Completions differ in length, so the batch is padded.
+        probability under the policy, which wrote it, and under the reference model. KL is the mean of the log-ratio:
+        how much likelier the policy finds what it wrote. How many nats is that per completion? Completions differ in
+        length, so the batch is padded. The padding may hold anything, -inf and NaN too.
     """,
     difficulty=2,
     minutes=10,
@@ -145,6 +163,8 @@ EXERCISE = Exercise(
         absolute,
         weighted,
         ratio,
+        k3,
+        kl_div_other_way,
     ),
     gradients=("log_probs",),
 )

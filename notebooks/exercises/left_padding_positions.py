@@ -29,9 +29,9 @@ def draw(generator):
 
 
 @mistake(
-    "You count columns, whatever stands there.",
-    "The first real token of a short prompt then stands at position 3, say, and not at 0. The model answers, but"
-    " another question.",
+    "You count columns, the padding too.",
+    "The first real token of a short prompt is then at position 3, say, and not at 0. The model still answers, but"
+    " worse.",
 )
 def columns(mask):
     return torch.arange(mask.shape[1]).expand_as(mask)
@@ -61,11 +61,19 @@ def down_the_batch(mask):
 
 
 @mistake(
-    "You treat the padding as if it stood on the right.",
+    "You treat the padding as if it were on the right.",
     "Column number, and 0 where the mask is false, leaves the real tokens where the columns are.",
 )
 def columns_masked(mask):
     return torch.arange(mask.shape[1]) * mask.long()
+
+
+@mistake(
+    "The padding gets position 1.",
+    "That would do for the model, and transformers does so itself. But 0 was asked for: clamp at 0.",
+)
+def padding_is_one(mask):
+    return (mask.long().cumsum(1) - 1).masked_fill(~mask, 1)
 
 
 @mistake("The mask as it is gives every real token position 1.", "Add up along the row: cumsum.")
@@ -77,8 +85,8 @@ EXERCISE = Exercise(
     reference=left_padding_positions,
     title="positions with padding on the left",
     question="""
-        In trap two, the batch was right only with "positions from the mask". Write them: which position does each token
-        of a batch of prompts have, when the padding on the left is not counted?
+        Which position does each token of a batch of prompts have, when the padding on the left is not counted? The cell
+        below uses your function.
     """,
     difficulty=2,
     minutes=5,
@@ -89,5 +97,5 @@ EXERCISE = Exercise(
     ),
     cases=cases,
     draw=draw,
-    mistakes=(columns, from_one, minus_one, backwards, down_the_batch, columns_masked, the_mask),
+    mistakes=(columns, from_one, minus_one, backwards, down_the_batch, columns_masked, padding_is_one, the_mask),
 )

@@ -87,8 +87,7 @@ EXERCISE = Exercise(
     title="the perplexity of a corpus",
     question="""
         You know the mean loss of each document, and how many tokens it has. What is the perplexity of the corpus, per
-        token? (Papers differ in how they average, and their numbers cannot be compared. This is the way that treats all
-        tokens alike.)
+        token, when all tokens count alike?
     """,
     difficulty=2,
     minutes=5,

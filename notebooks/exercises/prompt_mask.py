@@ -58,7 +58,7 @@ def only_prompt(prompt_lengths, lengths, width):
 
 @mistake(
     "You learn the padding.",
-    "What stands after the end token fills up the rectangle. A model that learns it writes it.",
+    "The columns after the end token only fill up the rectangle. A model that learns the padding writes it.",
 )
 def padding_learned(prompt_lengths, lengths, width):
     return ~_parts(prompt_lengths, lengths, width)[0]
@@ -94,7 +94,7 @@ def one_too_early(prompt_lengths, lengths, width):
 
 @mistake(
     "You learn one token too many: the first column of the padding.",
-    "With columns counted from 0, the last real token stands at lengths - 1, not at lengths.",
+    "With columns counted from 0, the last real token is at lengths - 1, not at lengths.",
 )
 def one_too_late(prompt_lengths, lengths, width):
     is_prompt, is_real = _parts(prompt_lengths, lengths + 1, width)
@@ -119,7 +119,7 @@ EXERCISE = Exercise(
     title="the prompt mask",
     question="""
         A batch of prompt, completion and end token, padded on the right. Which tokens does SFT learn? Write the mask
-        that the loss of the first exercise wants.
+        that `shifted_cross_entropy` wants.
     """,
     difficulty=2,
     minutes=10,

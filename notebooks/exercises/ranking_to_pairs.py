@@ -86,15 +86,15 @@ EXERCISE = Exercise(
     reference=ranking_to_pairs,
     title="pairs from a ranking",
     question="""
-        A reward model learns from pairs, and somebody has ranked several completions, ties allowed. Which strict pairs
-        does the ranking imply? (They are not independent of each other: all come from one judgement. So they get one
-        group, and go to training or to test together.)
+        A reward model learns from pairs, and somebody has ranked several completions, ties allowed. Which strict pairs,
+        without ties, does the ranking imply?
     """,
     difficulty=2,
     minutes=10,
     hints=(
         "Who is worse than somebody in tier i? Everybody in all tiers after it.",
-        "`ranking[i + 1 :]` are the tiers below tier i. Two more loops, over the names of the one and of the other.",
+        "`ranking[i + 1 :]` are the tiers below tier i. Two more loops: over the names of tier i, and over those of a"
+        " lower tier.",
     ),
     cases=cases,
     draw=draw,

@@ -113,8 +113,7 @@ EXERCISE = Exercise(
     title="how many end by themselves?",
     question="""
         You get the tokens of some completions, cut off at a limit, and the mask of what is real. The padding may be the
-        end token, as in trap one: nobody said that the world is tidy. What share of the completions ended by
-        themselves?
+        end token, or any other. What share of the completions ended by themselves?
     """,
     difficulty=1,
     minutes=5,

@@ -131,9 +131,9 @@ EXERCISE = Exercise(
     reference=shifted_cross_entropy,
     title="the shifted cross-entropy",
     question="""
-        Write the loss of section 3 for a padded batch, with what torch offers (`log_softmax` and `gather`, or
-        `torch.nn.functional.cross_entropy`), without the package. It is the loss of pre-training and of SFT alike:
-        only the mask is another.
+        Write the loss of this section for a padded batch, with what torch offers (`log_softmax` and `gather`, or
+        `torch.nn.functional.cross_entropy`), without the package. Pre-training and SFT both use it, with different
+        masks.
     """,
     difficulty=2,
     minutes=10,

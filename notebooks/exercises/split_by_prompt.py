@@ -14,7 +14,7 @@ def split_by_prompt(prompt_ids: Tensor, shuffled: Tensor, test_share: float) -> 
 
     prompt_ids: (N,) whole numbers from 0 to P - 1, the prompt of each pair. shuffled: (P,) the same numbers, each once,
     in random order. test_share: share of the prompts that go to the test, the first ones of `shuffled`; their number
-    is test_share * P, rounded to the nearest whole number. Returns (N,) bool, true on the pairs of these prompts.
+    is test_share * P, rounded to the nearest whole number. That may be none. Returns (N,) bool, true on their pairs.
     """
     count = round(test_share * len(shuffled))  # of prompts, not of pairs
     test_prompts = shuffled[:count]
@@ -27,6 +27,7 @@ def cases():
         "one prompt with many pairs", (torch.tensor([3, 0, 3, 1, 4, 2, 3, 0]), torch.tensor([3, 0, 4, 2, 1]), 0.25)
     )
     yield Case("one pair each", (torch.tensor([2, 0, 3, 1]), torch.tensor([2, 3, 1, 0]), 0.5))
+    yield Case("a share that rounds to no prompt at all", (torch.tensor([0, 1, 2, 2]), torch.tensor([2, 0, 1]), 0.1))
     yield Case("two prompts", (torch.tensor([1, 0, 1]), torch.tensor([1, 0]), 0.5))
     yield Case("a large test", (torch.tensor([1, 3, 0, 2, 0, 1, 3]), torch.tensor([1, 2, 0, 3]), 0.7))
 
@@ -42,7 +43,7 @@ def draw(generator):
 
 @mistake(
     "You split the pairs, not the prompts.",
-    "Then pairs of one prompt stand on both sides. Its texts resemble each other, so the test measures memory.",
+    "Then pairs of one prompt are on both sides. Its texts resemble each other, so the test measures memory.",
 )
 def pairs_split(prompt_ids, shuffled, test_share):
     return torch.arange(len(prompt_ids)) < round(test_share * len(prompt_ids))
@@ -66,6 +67,14 @@ def rounded_down(prompt_ids, shuffled, test_share):
 @mistake("You rounded up.", "The number of test prompts is rounded to the nearest whole number.")
 def rounded_up(prompt_ids, shuffled, test_share):
     return torch.isin(prompt_ids, shuffled[: math.ceil(test_share * len(shuffled))])
+
+
+@mistake(
+    "You take one prompt at least.",
+    "The number is test_share * P, rounded, and that may be 0. A test of one prompt that nobody asked for says little.",
+)
+def at_least_one(prompt_ids, shuffled, test_share):
+    return torch.isin(prompt_ids, shuffled[: max(1, round(test_share * len(shuffled)))])
 
 
 @mistake("It is exactly the other way round.", "True is for the test. What you have is the training.")
@@ -92,7 +101,7 @@ def read_backwards(prompt_ids, shuffled, test_share):
 
 @mistake(
     "You took numbers of prompts for rows.",
-    "`shuffled` holds prompts. Look for their numbers in `prompt_ids`, and mark every pair where they stand.",
+    "`shuffled` holds prompts. Look for their numbers in `prompt_ids`, and mark every pair that has one.",
 )
 def ids_as_rows(prompt_ids, shuffled, test_share):
     return torch.isin(torch.arange(len(prompt_ids)), shuffled[: round(test_share * len(shuffled))])
@@ -111,10 +120,9 @@ EXERCISE = Exercise(
     reference=split_by_prompt,
     title="a test that shares no prompt",
     question="""
-        One prompt often gives many pairs, and all are about the same few texts. If some of them are learned and others
-        tested, a reward model does well by remembering those texts, and the test cannot tell that from judging new
-        ones. So prompts are drawn for the test, and every pair goes where its prompt goes. (The share of the *pairs*
-        that comes out is then only roughly the one you asked for. That is the price, and it is small.)
+        One prompt often gives many pairs, all about the same few texts. If some of these pairs are learned and others
+        tested, a reward model does well by remembering the texts. So draw *prompts* for the test, and let every pair
+        go where its prompt goes. (The share of the *pairs* is then only roughly the one you asked for.)
     """,
     difficulty=2,
     minutes=10,
@@ -132,6 +140,7 @@ EXERCISE = Exercise(
         last_ones,
         rounded_down,
         rounded_up,
+        at_least_one,
         inverted,
         not_shuffled,
         read_backwards,

@@ -1,4 +1,5 @@
 import torch
+import torch.nn.functional as F
 
 
 def right_where(log_probs, reference_log_probs, mask):
@@ -58,4 +59,14 @@ def wrong_absolute(log_probs, reference_log_probs, mask):
 
 def wrong_weighted(log_probs, reference_log_probs, mask):
     terms = log_probs.exp() * (log_probs - reference_log_probs)
+    return terms.masked_fill(~mask, 0).sum(1).mean()
+
+
+def wrong_k3(log_probs, reference_log_probs, mask):
+    log_ratio = torch.where(mask, reference_log_probs - log_probs, 0.0)
+    return (torch.expm1(log_ratio) - log_ratio).sum(1).mean()
+
+
+def wrong_kl_div_other_way(log_probs, reference_log_probs, mask):
+    terms = F.kl_div(log_probs, reference_log_probs, reduction="none", log_target=True)
     return terms.masked_fill(~mask, 0).sum(1).mean()

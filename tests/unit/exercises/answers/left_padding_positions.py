@@ -58,3 +58,9 @@ def wrong_columns_masked(mask):
 
 def wrong_the_mask(mask):
     return mask.clone().int()
+
+
+def wrong_padding_is_one(mask):
+    positions = mask.int().cumsum(-1) - 1
+    positions[~mask] = 1
+    return positions

@@ -29,7 +29,7 @@ def right_in_place(prompt_ids, shuffled, test_share):
     return mask
 
 
-def right_never_empty(prompt_ids, shuffled, test_share):
+def wrong_at_least_one(prompt_ids, shuffled, test_share):
     count = min(max(round(test_share * len(shuffled)), 1), len(shuffled) - 1)
     return ~torch.isin(prompt_ids, shuffled[count:])
 
