@@ -9,13 +9,15 @@
     widgets/       rating panels, quizzes (what they ask is in notebooks/quizzes/), sliders, progress
     exercises/     the engine that checks exercises and names mistakes; their content is in notebooks/exercises/
     world/         the tiny town: grammar, scorers, tastes, simulated raters; its words are in data/world/
-    lessons/       what one or two notebooks need and nobody else
     plots          figures, live charts, token heat maps
     paths          where data and a learner's own files are
     databases      opening SQLite files
     texts          what counts as a text
 
-Imports point down: notebooks -> lessons and data/make -> training, evaluation, widgets -> models, feedback, world,
+Beside the pages, in notebooks/lessons/, is what one or a few of them need and nobody else: the whole loop of page 00,
+the shared task of pages 03 to 09, the bug hunt.
+
+Imports point down: notebooks -> lessons, data/make -> training, evaluation, widgets -> models, feedback, world,
 exercises -> objectives, paths. A test holds every file to it. To read one PPO update, start at `train_policy` in
 training/policy_gradient.py, go on to training/algorithms.py, and end at the clip in objectives/policy.py.
 

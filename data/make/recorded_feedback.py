@@ -17,10 +17,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from lessons.recorded_raters import RATERS
 
 from rlhf_lab.feedback import FeedbackStore, Item, RatingSession, Record, question, rate_with, write_records
 from rlhf_lab.feedback.queues import MixedQueue, deal
-from rlhf_lab.lessons.recorded_raters import RATERS
 from rlhf_lab.models.loading import load_language_model
 from rlhf_lab.models.sampling import sample
 from rlhf_lab.paths import data_dir

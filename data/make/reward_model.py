@@ -10,11 +10,11 @@ import time
 from collections.abc import Sequence
 
 import torch
+from lessons.shared_task import LONGEST, TASTE
 from torch import nn
 
 from rlhf_lab.evaluation import accuracy_ceiling, expected_accuracy
 from rlhf_lab.feedback.pairs import PreferencePair, answered_pair
-from rlhf_lab.lessons.shared_task import LONGEST, TASTE
 from rlhf_lab.models.loading import load_language_model
 from rlhf_lab.models.reward_model import RewardModel
 from rlhf_lab.models.sampling import sample

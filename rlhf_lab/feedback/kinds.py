@@ -21,7 +21,7 @@ they do:
     world/simulated_raters.py         a method of SimulatedRater, named like the kind
     training/reward_examples.py       what a reward model learns from
     training/reward_objectives.py     with which loss
-    lessons/label_budgets.py          how long an answer takes; CONTENDERS
+    notebooks/lessons/label_budgets.py  how long an answer takes; CONTENDERS
 """
 
 import math

@@ -19,10 +19,10 @@ import time
 from itertools import combinations, pairwise
 
 import torch
+from lessons.active_labels import CHOICES, label_curve
+from lessons.shared_task import LONGEST
 
 from rlhf_lab.evaluation import accuracy_ceiling, paired_difference
-from rlhf_lab.lessons.active_labels import CHOICES, label_curve
-from rlhf_lab.lessons.shared_task import LONGEST
 from rlhf_lab.models.loading import load_language_model
 from rlhf_lab.models.reward_model import RewardModel
 from rlhf_lab.models.sampling import sample

@@ -19,8 +19,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from lessons.shared_task import LONGEST, Task, load_task
 
-from rlhf_lab.lessons.shared_task import LONGEST, Task, load_task
 from rlhf_lab.paths import data_dir
 from rlhf_lab.training.algorithms import RLOO
 from rlhf_lab.training.policy_gradient import PolicyGradientConfig, train_policy

@@ -3,7 +3,7 @@
 The ladder starts from REINFORCE and switches on one part of PPO after the other: several updates on one rollout, the
 clip, the value head, GAE's lambda, whitening. Every rung sees equally many samples, in the same order of prompts, over
 several seeds. It is then measured on held-out prompts: the reward that it was trained for, the gold reward that it was
-not, and the KL. The hunt trains every patient of `notebooks/bug_hunt`, and a healthy run, and keeps their curves.
+not, and the KL. The hunt trains every patient of `lessons.bug_hunt`, and a healthy run, and keeps their curves.
 
     python tests/benchmarks/ppo_ladder.py                            both, at full scale: about an hour on one core
     python tests/benchmarks/ppo_ladder.py --only ladder --seeds 2 --steps 10 --batch-size 32
@@ -16,15 +16,15 @@ import argparse
 import itertools
 import json
 import math
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from lessons.bug_hunt import LETTERS, patient, run
+from lessons.shared_task import LONGEST, Task, load_task
 
 from rlhf_lab.evaluation import over_runs
-from rlhf_lab.lessons.shared_task import LONGEST, Task, load_task
 from rlhf_lab.objectives.advantages import batch_mean_baseline
 from rlhf_lab.objectives.policy import token_mean
 from rlhf_lab.paths import data_dir
@@ -36,9 +36,6 @@ from rlhf_lab.training.algorithms import (
     ScoreFunction,
 )
 from rlhf_lab.training.policy_gradient import PolicyGradientConfig, train_policy
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "notebooks"))
-from bug_hunt import LETTERS, patient, run
 
 CONFIG = PolicyGradientConfig(
     steps=20, batch_size=64, max_new_tokens=LONGEST, learning_rate=6e-4, kl_coefficient=0.1, samples_shown=0

@@ -15,8 +15,8 @@ import json
 import time
 
 import torch
+from lessons.shared_task import load_task
 
-from rlhf_lab.lessons.shared_task import load_task
 from rlhf_lab.paths import data_dir
 from rlhf_lab.training.best_of_n import best_index_per_prompt, random_index_per_prompt, rejection_sampling_examples
 from rlhf_lab.training.language_model import LanguageModelConfig, train_language_model

@@ -7,7 +7,7 @@ several seeds; a seed changes the questions, the reader's slips and the training
     kinds   the same after equal labelling *seconds* of comparisons, scores, rankings, labels and edits
 
 Every reward model is measured twice: when only its head was fitted to a trunk that stayed as it was, and when all of it
-was trained from there. Accuracy is against the known chance of each answer (`rlhf_lab.lessons.label_budgets`).
+was trained from there. Accuracy is against the known chance of each answer (`lessons.label_budgets`).
 
     python tests/benchmarks/reward_kinds.py --write       five seeds, about a quarter of an hour on one core
     python tests/benchmarks/reward_kinds.py --seeds 2 --sizes 50 200 --sittings 1200
@@ -23,9 +23,9 @@ import time
 from dataclasses import asdict
 
 import torch
+from lessons.label_budgets import CONTENDERS, KnownPairs, Pace, Sitting, sitting, write_pool
 
 from rlhf_lab.evaluation import learning_curve, over_runs
-from rlhf_lab.lessons.label_budgets import CONTENDERS, KnownPairs, Pace, Sitting, sitting, write_pool
 from rlhf_lab.models.loading import load_language_model
 from rlhf_lab.models.reward_model import RewardModel
 from rlhf_lab.paths import data_dir

@@ -20,10 +20,10 @@ import time
 from pathlib import Path
 
 import torch
+from lessons.whole_loop import LONGEST_REVIEW, WholeLoop, fit_reader, fit_reward, improve, write_questions
 
 from rlhf_lab.evaluation import WinRate, win_rate_by
 from rlhf_lab.feedback import FeedbackStore, RatingSession, rate_with
-from rlhf_lab.lessons.whole_loop import LONGEST_REVIEW, WholeLoop, fit_reader, fit_reward, improve, write_questions
 from rlhf_lab.models.loading import load_language_model
 from rlhf_lab.models.sampling import sample
 from rlhf_lab.paths import REPOSITORY, data_dir

@@ -25,9 +25,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from lessons.shared_task import LONGEST, Task, load_task
 
 from rlhf_lab.evaluation import Estimate
-from rlhf_lab.lessons.shared_task import LONGEST, Task, load_task
 from rlhf_lab.paths import data_dir
 from rlhf_lab.training.algorithms import (
     DAPO,

@@ -9,7 +9,7 @@ import pytest
 NAME = "00_the_whole_loop.ipynb"
 TASK = "00-first-round"
 SHORT = """from dataclasses import replace
-import rlhf_lab.lessons.whole_loop as whole_loop
+import lessons.whole_loop as whole_loop
 whole_loop.TRAINING = replace(whole_loop.TRAINING, steps=2, batch_size=16)"""
 
 

@@ -4,8 +4,8 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+from lessons.label_budgets import CONTENDERS
 
-from rlhf_lab.lessons.label_budgets import CONTENDERS
 from rlhf_lab.models.loading import load_language_model
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "reward_kinds.py"

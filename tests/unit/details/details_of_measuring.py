@@ -9,10 +9,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from detail import detail
+from lessons.shared_task import Task
 
 from rlhf_lab.evaluation import GoldCurve, brier_floor, brier_score, fit_gold_curve
 from rlhf_lab.exercises import find
-from rlhf_lab.lessons.shared_task import Task
 from rlhf_lab.models.reward_model import RewardModel
 from rlhf_lab.objectives.best_of_n import best_of_n_estimate, best_of_n_kl
 from rlhf_lab.objectives.kl import kl_k3

@@ -5,8 +5,8 @@ from dataclasses import fields, replace
 
 import pytest
 import torch
-from bug_hunt import HEALTHY, LETTERS, Specimen, check_of, confirm, diagnosis, examine, patient, run
-from bug_hunt.checks import ALL
+from lessons.bug_hunt import HEALTHY, LETTERS, Specimen, check_of, confirm, diagnosis, examine, patient, run
+from lessons.bug_hunt.checks import ALL
 
 from rlhf_lab.models.loading import frozen_copy, new_language_model, tiny_config
 from rlhf_lab.models.sampling import sample

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from lessons.active_labels import pair_information
 
 from rlhf_lab.evaluation import accuracy_ceiling as ceiling_of
 from rlhf_lab.evaluation import expected_calibration_error, wilson_interval
@@ -16,7 +17,6 @@ from rlhf_lab.feedback import Record, preference_pairs, split_by_group
 from rlhf_lab.feedback.agreement import cohen_kappa
 from rlhf_lab.feedback.raters import compare_value
 from rlhf_lab.feedback.records import Candidate
-from rlhf_lab.lessons.active_labels import pair_information
 from rlhf_lab.models.reward_model import RewardModel, cautious
 from rlhf_lab.objectives import preference as reward_losses
 from rlhf_lab.objectives.advantages import gae, group_relative, leave_one_out, token_rewards

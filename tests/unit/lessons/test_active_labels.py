@@ -2,8 +2,8 @@
 
 import pytest
 import torch
+from lessons.active_labels import CHOICES, bootstrap_weights, d_optimal, label_curve, random, uncertain
 
-from rlhf_lab.lessons.active_labels import CHOICES, bootstrap_weights, d_optimal, label_curve, random, uncertain
 from rlhf_lab.training.reward_head import fit_pairs
 
 

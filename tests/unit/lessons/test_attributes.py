@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-
-from rlhf_lab.lessons.attributes import (
+from lessons.attributes import (
     SHRINK,
     AttributeReader,
     AttributeReward,
@@ -15,7 +14,8 @@ from rlhf_lab.lessons.attributes import (
     repeated_share,
     text_features,
 )
-from rlhf_lab.lessons.bayesian_preferences import PreferencePosterior
+from lessons.bayesian_preferences import PreferencePosterior
+
 from rlhf_lab.models.loading import train_tokenizer
 from rlhf_lab.models.sampling import Rollout
 

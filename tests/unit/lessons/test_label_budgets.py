@@ -4,10 +4,10 @@ import math
 
 import pytest
 import torch
+from lessons.label_budgets import CONTENDERS, KnownPairs, Pace, ReadOnce, new_words, sitting, write_pool
 
 from rlhf_lab.evaluation import accuracy_ceiling
 from rlhf_lab.feedback.pairs import TiedPair
-from rlhf_lab.lessons.label_budgets import CONTENDERS, KnownPairs, Pace, ReadOnce, new_words, sitting, write_pool
 from rlhf_lab.models.loading import new_language_model, tiny_config
 from rlhf_lab.models.reward_model import RewardModel
 from rlhf_lab.training.reward_head import fit_head

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
+from lessons.bayesian_preferences import PreferencePosterior, SparsePrior
 from scipy.integrate import quad
 from scipy.stats import norm
-
-from rlhf_lab.lessons.bayesian_preferences import PreferencePosterior, SparsePrior
 
 NAMES = ("tone", "length", "food")
 

@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 import torch
+from lessons.shared_task import load_task, own_reward_folder
 
-from rlhf_lab.lessons.shared_task import load_task, own_reward_folder
 from rlhf_lab.models.loading import load_language_model, save_language_model
 from rlhf_lab.models.reward_model import RewardModel
 from rlhf_lab.paths import data_dir

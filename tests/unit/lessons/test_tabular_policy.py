@@ -14,10 +14,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+from lessons.tabular_policy import TabularModel, climb, gradient
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from rlhf_lab.lessons.tabular_policy import TabularModel, climb, gradient
 from rlhf_lab.models.loading import frozen_copy, new_language_model, tiny_config, trainable_copy
 from rlhf_lab.models.log_probs import completion_log_probs
 from rlhf_lab.models.sampling import Rollout

@@ -5,9 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-
-from rlhf_lab.feedback import FeedbackStore, RatingSession, rate_with
-from rlhf_lab.lessons.whole_loop import (
+from lessons.whole_loop import (
     ATTRIBUTES,
     TRAINING,
     WholeLoop,
@@ -16,6 +14,8 @@ from rlhf_lab.lessons.whole_loop import (
     improve,
     write_questions,
 )
+
+from rlhf_lab.feedback import FeedbackStore, RatingSession, rate_with
 from rlhf_lab.models.loading import load_language_model
 from rlhf_lab.world import TASTES, SimulatedRater
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[3] / "rlhf_lab"
+ROOT = Path(__file__).parents[3]
+PACKAGE, LESSONS = ROOT / "rlhf_lab", ROOT / "notebooks" / "lessons"
 HEAVY = {"torch", "transformers", "tokenizers", "IPython", "ipywidgets", "anywidget", "matplotlib", "jupyterlab"}
 
 # The floors, from the lowest up. A room may import rooms of lower floors; within a floor only what is named beside it.
@@ -37,9 +38,14 @@ def allowed(room: str) -> set[str]:
     raise AssertionError(f"a new room of the house, {room}: say in this test on which floor it is")
 
 
+def home_of(path: Path) -> Path:
+    """The path of a file from where its top package is."""
+    return path.relative_to(LESSONS.parent if path.is_relative_to(LESSONS) else PACKAGE.parent)
+
+
 def imports(path: Path) -> set[str]:
     """Full names of all modules that a file imports, wherever in the file."""
-    found, package = set(), path.relative_to(PACKAGE.parent).parent.parts
+    found, package = set(), home_of(path).parent.parts
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
@@ -52,23 +58,25 @@ def imports(path: Path) -> set[str]:
 def part_of(module: str) -> str | None:
     """ "rlhf_lab.world.tastes" -> "world"; None for what is not ours."""
     names = module.split(".")
+    if names[0] == "lessons":
+        return "lessons"
     return names[1] if names[0] == "rlhf_lab" and len(names) > 1 else None
 
 
-FILES = sorted(PACKAGE.rglob("*.py"))
+FILES = [*sorted(PACKAGE.rglob("*.py")), *sorted(LESSONS.rglob("*.py"))]
 
 
 def module_of(path: Path) -> str:
     """rlhf_lab/world/tastes.py -> "rlhf_lab.world.tastes"; a package's __init__ is the package."""
-    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    parts = home_of(path).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(home_of(p)))
 def test_arrows_point_down(path):
-    here = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    if here == "__init__":
-        return
+    here = part_of(module_of(path))
+    if here is None:
+        return  # the package's own __init__
     used = {part_of(module) for module in imports(path)} - {None, here}
     assert used <= allowed(here), f"{here} must not import {sorted(used - allowed(here))}"
 
@@ -104,9 +112,9 @@ def test_no_file_imports_itself_by_a_detour():
         visit(name, ())
 
 
-@pytest.mark.parametrize("part", ["world", "feedback", "lessons.bayesian_preferences"])
+@pytest.mark.parametrize("part", ["rlhf_lab.world", "rlhf_lab.feedback", "lessons.bayesian_preferences"])
 def test_the_lower_floors_need_neither_torch_nor_jupyter(part):
-    code = f"import rlhf_lab.{part}, sys; print([m for m in {sorted(HEAVY)} if m in sys.modules])"
+    code = f"import {part}, sys; print([m for m in {sorted(HEAVY)} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -122,7 +130,7 @@ def test_importing_the_package_is_quick_and_brings_nothing():
 
 
 def test_nothing_is_unpickled_and_no_remote_code_is_run():
-    for path in PACKAGE.rglob("*.py"):
+    for path in FILES:
         assert not imports(path) & {"pickle", "marshal", "shelve", "dill", "joblib"}, path
         for call in (n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.Call)):
             name = ast.unparse(call.func)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from rlhf_lab.lessons.bayesian_preferences import PreferencePosterior
+from lessons.bayesian_preferences import PreferencePosterior
 from rlhf_lab.models.sampling import Rollout
 
 Scorer = Callable[[str, str], float]  # (prompt, completion) -> number

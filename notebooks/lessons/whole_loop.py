@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
+from lessons.attributes import AttributeReader, AttributeReward
+from lessons.bayesian_preferences import BALDQueue, PreferencePosterior, SparsePrior, fit_to_ratings
 from rlhf_lab.feedback import Item, Record, compare_item
-from rlhf_lab.lessons.attributes import AttributeReader, AttributeReward
-from rlhf_lab.lessons.bayesian_preferences import BALDQueue, PreferencePosterior, SparsePrior, fit_to_ratings
 from rlhf_lab.models.loading import trainable_copy
 from rlhf_lab.models.sampling import Rollout, sample
 from rlhf_lab.training.algorithms import Algorithm, ClippedRatio, GeneralisedAdvantage

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bug_hunt import checks
-from bug_hunt.parts import CLIP, GAMMA, HEALTHY, LAMBDA, Implementation
+from lessons.bug_hunt import checks
+from lessons.bug_hunt.parts import CLIP, GAMMA, HEALTHY, LAMBDA, Implementation
 from rlhf_lab.models.loading import hidden_states, trunk_and_head
 from rlhf_lab.models.log_probs import completion_hidden
 from rlhf_lab.models.sampling import Rollout

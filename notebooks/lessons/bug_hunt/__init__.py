@@ -7,6 +7,6 @@
 Patients are only known by a letter. `patients.py` says what is wrong with each: look there last.
 """
 
-from bug_hunt.checks import Finding, Specimen, examine
-from bug_hunt.parts import HEALTHY, Implementation, run
-from bug_hunt.patients import LETTERS, check_of, confirm, diagnosis, patient
+from lessons.bug_hunt.checks import Finding, Specimen, examine
+from lessons.bug_hunt.parts import HEALTHY, Implementation, run
+from lessons.bug_hunt.patients import LETTERS, check_of, confirm, diagnosis, patient

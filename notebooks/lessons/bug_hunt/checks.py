@@ -19,7 +19,7 @@ from rlhf_lab.models.value_head import ValueHead
 from rlhf_lab.training.algorithms import Experience
 
 if TYPE_CHECKING:
-    from bug_hunt.parts import Implementation
+    from lessons.bug_hunt.parts import Implementation
 
 
 @dataclass(frozen=True)
