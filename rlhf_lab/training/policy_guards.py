@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +17,6 @@ from rlhf_lab.models.sampling import Rollout, check_temperature
 from rlhf_lab.models.tokens import check_prompts
 from rlhf_lab.models.value_head import ValueHead
 from rlhf_lab.training.algorithms import Algorithm
-
-if TYPE_CHECKING:
-    from rlhf_lab.training.policy_gradient import PolicyGradientConfig
 
 # Half of PPO's clip. Of some thousand first ratios the worst is off by 1e-5 in float32, and by 0.02 to 0.07 where the
 # model computes in bfloat16.
@@ -34,7 +31,7 @@ def check_inputs(
     tokenizer,
     prompts: Sequence[str],
     algorithm: Algorithm,
-    config: PolicyGradientConfig,
+    config: Any,  # the loop's PolicyGradientConfig
     value_head: ValueHead | None,
 ) -> None:
     """Raises ValueError for arguments of `train_policy` that do not make a run."""
@@ -94,7 +91,7 @@ def checked_rewards(rewards: Any, rollout: Rollout) -> Tensor:
     return found.float().to(rollout.log_probs.device)
 
 
-def trouble_of(rewards: Tensor, metrics: dict, config: PolicyGradientConfig) -> str:
+def trouble_of(rewards: Tensor, metrics: dict, config: Any) -> str:
     """A sentence if a rollout shows that the run has gone wrong; empty if not."""
     wrong = int((~rewards.isfinite()).sum())
     if wrong:
