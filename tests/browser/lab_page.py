@@ -160,10 +160,13 @@ class Lab:
         )
 
     def reload(self, timeout: float = 60) -> None:
-        """Save the notebook and reload the page, as F5 does; the kernel goes on."""
+        """Save the notebook and load the page again in the same tab; the kernel goes on.
+
+        As F5 does, but for the layout: `reset` keeps JupyterLab from opening again what earlier tests had closed.
+        """
         name = self.page.evaluate("() => jupyterapp.shell.currentWidget.context.path")
         self._evaluate("() => jupyterapp.commands.execute('docmanager:save')", timeout)
-        self.page.reload()
+        self.page.goto(f"{self.server.url}/lab/tree/{name}?reset&token={self.server.token}")
         self.page.wait_for_selector(".jp-Notebook", timeout=timeout * 1000)
         self._evaluate("() => window.jupyterapp.restored", timeout)
         self._wait_until_connected(name, timeout)
