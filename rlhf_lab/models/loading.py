@@ -90,8 +90,8 @@ def load_language_model(name_or_path: str | Path = "tiny", device=None, dtype=No
 
     name_or_path: "tiny" (ships with the course), "smollm2" or "gpt2" (from the Hugging Face hub, or its local
     cache), or the path of a folder that `save_language_model` wrote.
-    device: as in torch; None keeps the model on the CPU. dtype: None means float32. When a bfloat16 model is trained, it
-    gets float32 weights but still computes in bfloat16, see `models/precision.py`.
+    device: as in torch; None keeps the model on the CPU. dtype: None means float32. Training gives a bfloat16 model
+    float32 weights, but it still computes in bfloat16, see `models/precision.py`.
     hub: "owner/name" of another model on the hub, instead of a name or a path. A path is never looked up on the hub,
     because a typo could then load somebody else's model.
 
@@ -176,7 +176,7 @@ def save_language_model(model: nn.Module, tokenizer, folder: str | Path) -> Path
 def _ensure_pad_token(model: nn.Module, tokenizer) -> None:
     """Give the tokenizer a padding token that is not the end token.
 
-    Many models have none, or have pad == eos. Libraries that mask padding by its id then mask the end token too. Our own
+    Many models have none, or have pad == eos. Libraries that mask padding by its id then mask the end token too. Our
     code masks by position, but other code may not. We use a special token that text never encodes to, if there is one
     (SmolLM2: <|endoftext|>). Otherwise (GPT-2) we add a row to the embedding, equal to the mean of the others. A row
     of zeros would be a trap: GPT-2's logits are far below zero, so a token with logit 0 would get all the probability.

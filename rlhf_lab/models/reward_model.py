@@ -150,8 +150,8 @@ class RewardModel(nn.Module):
         Its head has no constant, so we move ours into the bias of the trunk's last layer norm. If that norm has no bias
         (Llama), other tools see scores that lack the constant, `reward_bias` in the configuration. If `transformers`
         has no such model for the architecture, only `load` can read the folder.
-        A save that fails or is killed leaves the folder as it was. Errors: `written_whole`, and a ValueError if there is
-        no padding token, because other tools need it to find the last real token.
+        A save that fails or is killed leaves the folder as it was. Errors: `written_whole`, and a ValueError if there
+        is no padding token, because other tools need it to find the last real token.
         """
         config = copy.deepcopy(self.trunk.config)
         if tokenizer is not None:
@@ -184,7 +184,7 @@ class RewardModel(nn.Module):
     def _folded_constant(self) -> tuple[dict[str, Tensor], list[float]]:
         """The weights, with the head's constant b moved into the trunk's last norm, and what could not be moved (K,).
 
-        The norm's bias gets the smallest change v with w . v = b. If the outputs are linearly dependent, v may not exist.
+        The norm's bias changes by the smallest v with w . v = b. If the outputs are linearly dependent, none may exist.
         """
         state = {key: value.detach() for key, value in self.state_dict().items()}
         weight, bias = state["head.weight"].double(), state.pop("head.bias").double()
