@@ -1,4 +1,4 @@
-"""What our SQLite files share: patience with a locked file, rows that are read back, and what SQLite's errors mean."""
+"""Helpers for our SQLite files: wait for a locked file, add a row and verify it, interpret SQLite's errors."""
 
 import random
 import sqlite3
@@ -7,10 +7,10 @@ from typing import Any
 
 
 def patiently(connection: sqlite3.Connection, statement: str, deadline: float) -> Any:
-    """Execute a statement, again and again while the file is locked, until the deadline; gives the first value.
+    """Execute a statement, and retry while the file is locked, until the deadline. Returns the first value.
 
-    deadline: by time.monotonic(). SQLite's own waiting sleeps longer and longer, so that one of several busy writers
-    can be passed over for seconds. Short random pauses give everybody the same chance.
+    deadline: in time.monotonic(). SQLite's own waiting sleeps longer and longer, so among several busy writers one may
+    have to wait for seconds. Short random pauses give all the same chance.
     """
     while True:
         try:
@@ -23,9 +23,9 @@ def patiently(connection: sqlite3.Connection, statement: str, deadline: float) -
 
 
 def add_event(connection: sqlite3.Connection, row: dict[str, str | None]) -> int:
-    """Add a row (column -> value) to the table `events` and read it back; gives its number.
+    """Add a row (column -> value) to the table `events`, read it back, and return its number.
 
-    IntegrityError where it is not there as it was written: a trigger can swallow a row without a word.
+    IntegrityError if the row is not there as written: a trigger can silently drop it.
     """
     columns, values = ", ".join(row), tuple(row.values())
     connection.execute(f"INSERT INTO events ({columns}) VALUES ({', '.join('?' * len(row))})", values)
@@ -38,17 +38,17 @@ def add_event(connection: sqlite3.Connection, row: dict[str, str | None]) -> int
 
 
 def is_locked(error: sqlite3.Error) -> bool:
-    """Whether somebody else is using the file."""
+    """Whether another connection is using the file."""
     return _primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def is_damaged(error: sqlite3.Error) -> bool:
-    """Whether the file is no database, a broken one, or one whose tables are not as we made them."""
+    """Whether the file is not a database, is broken, or has other tables than ours."""
     codes = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)  # the last: no such table, column
     return isinstance(error, sqlite3.IntegrityError) or _primary_code(error) in codes
 
 
 def _primary_code(error: sqlite3.Error) -> int | None:
-    """SQLite's code without its details; None for an error that the Python module made itself."""
+    """SQLite's error code without its details. None if the error comes from Python's module itself."""
     code = getattr(error, "sqlite_errorcode", None)
     return None if code is None else code & 0xFF

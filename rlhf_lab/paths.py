@@ -1,7 +1,7 @@
-"""Where things live: what ships with the course, and what a learner makes; and how a file is written.
+"""The two folders of the course, and how to write a file safely.
 
-Two folders, never mixed. `data_dir()` is read only. `home_dir()` holds a learner's ratings and trained
-models; deleting it resets the course.
+`data_dir()` holds what ships with the course and is read only. `home_dir()` holds a learner's ratings and trained
+models; deleting it resets the course. The two are never mixed.
 """
 
 import os
@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 def data_dir() -> Path:
     """The folder of what ships with the course: corpora, prompts, recorded feedback, checkpoints.
 
-    Raises FileNotFoundError where the package was installed without the repository around it.
+    FileNotFoundError if the package was installed without the rest of the repository.
     """
     folder = REPOSITORY / "data"
     if not folder.is_dir():
@@ -27,9 +27,9 @@ def data_dir() -> Path:
 
 
 def home_dir() -> Path:
-    """The folder for a learner's own results, made if needed: $RLHF_LAB_HOME, or my_lab/ in the checkout.
+    """The folder for a learner's own results, created if needed: $RLHF_LAB_HOME, or my_lab/ in the checkout.
 
-    Raises ValueError where it cannot be made or may not be written to.
+    ValueError if it cannot be created or written to.
     """
     named = os.environ.get("RLHF_LAB_HOME")
     folder = Path(named or REPOSITORY / "my_lab")
@@ -57,11 +57,11 @@ def _unusable(named: str | None, folder: Path, reason: str) -> ValueError:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that is at every moment the old one or the new one, whole; after an error it is the old one.
+    """Replace a file in one step: it is always completely old or completely new. After an error it is the old one.
 
-    OSError where it cannot be written, also where the name belongs to a folder or a device.
+    OSError if it cannot be written, or if the name belongs to a folder or a device.
     """
-    path = path.resolve()  # not the link but what it points to
+    path = path.resolve()  # write to the target of a link, do not replace the link
     old = path.exists()
     if old and not (path.is_file() and os.access(path, os.W_OK)):
         raise OSError("it is not a file that may be written to")
@@ -70,7 +70,7 @@ def write_whole(path: Path, content: bytes) -> None:
         with open(unfinished, "xb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())  # before the name is given, or a power cut could leave an empty file
+            os.fsync(file.fileno())  # before renaming, or a power cut could leave an empty file
         if old:
             shutil.copymode(path, unfinished)
         os.replace(unfinished, path)

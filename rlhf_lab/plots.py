@@ -38,21 +38,21 @@ STYLE = {
 
 
 def _label(name: str) -> str:
-    """A name that somebody gave, as Matplotlib shows it letter for letter: "$" begins no formula, "_" hides nothing."""
+    """Escape a name so that Matplotlib shows it literally: "$" does not start a formula, and "_" does not hide it."""
     name = str(name).replace("$", r"\$")
     return f" {name}" if name.startswith("_") else name
 
 
 def _text(text: object) -> str:
-    """Text that somebody or some model wrote, as HTML: its letters only, in a reading direction of its own."""
+    """Text by a person or model as HTML: escaped, and with its own reading direction."""
     return f"<bdi>{html.escape(str(text))}</bdi>"
 
 
 def _page(tag: str, style: str, caption: str, content: str) -> str:
-    """An element around such texts. What looks like LaTeX stays as written, and long words are broken.
+    """An HTML element around such texts. Anything that looks like LaTeX is left as is, and long words are broken.
 
-    MathJax 3, in JupyterLab, and MathJax 2, in exported pages, each have a class that they leave alone. A page that
-    is not trusted keeps only the first value of `overflow-wrap`.
+    MathJax 3 (JupyterLab) and MathJax 2 (exported pages) each ignore elements of one class. An untrusted page keeps
+    only the first value of `overflow-wrap`.
     """
     wrap = "overflow-wrap:break-word;overflow-wrap:anywhere"
     label = "caption" if tag == "table" else "div"
@@ -201,9 +201,9 @@ def runs_figure(
 
 
 def side_by_side(columns: Mapping[str, Sequence], caption: str = "") -> None:
-    """Show texts in a table, one column a heading. Every cell is escaped: model text is never HTML, nor LaTeX.
+    """Show texts in a table, one column per heading. Cells are escaped: model text never acts as HTML or LaTeX.
 
-    Raises ValueError unless all columns have the same length.
+    ValueError unless all columns have the same length.
     """
     display(_table(columns, caption), raw=True)
 

@@ -1,14 +1,14 @@
-"""What counts as a text, for all that keeps, shows or tokenises one: a string of whole characters.
+"""What counts as a text everywhere in the package: a string of whole characters.
 
-JSON and browsers can hold half of a character (a lone surrogate, as when an emoji is cut in two). No tokenizer, no
-message and no file takes it, so it is refused at every door, in these words. Any other character is kept, NUL included.
+JSON and browsers can contain half of a character (a lone surrogate, from an emoji cut in two). Tokenizers, messages and
+files cannot, so every entrance refuses it, with the same message. All other characters are kept, even NUL.
 """
 
 from typing import Any
 
 
 def fault_in(text: Any) -> str:
-    """What keeps a value from being a text, as the words that follow its name in a sentence; "" for a text."""
+    """Why a value is not a text, as a sentence without its subject; "" if it is one."""
     if not isinstance(text, str):
         return f"must be a string; got {type(text).__name__}."
     try:

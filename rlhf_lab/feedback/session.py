@@ -1,14 +1,14 @@
-"""A sitting: which question is shown now, in which order its texts stand, and what becomes of an answer.
+"""Rating sessions: which question is shown, in which order its texts appear, and what happens to an answer.
 
 Panels and simulated raters drive a `RatingSession` through the same few methods. It keeps three promises.
 
 Nothing counts before it is saved. An answer is on the disk before the next question is chosen. If it cannot be
 written, the exception says why and nothing has changed.
-Nothing counts twice. Every view carries a `turn`, and an answer names the turn that it is for. A second click on
-the same question names a turn that is over. Where another notebook wrote meanwhile, an answer still counts if its
-question is open; if it is not, the next view says so in its `notice`.
-Nothing gives away who wrote what. The order on the screen is drawn for each item and rater; a restart does not
-change it. Where a question is repeated (`records.repeat_of`), the texts stand the other way round.
+Nothing counts twice. Every view has a `turn`, and an answer names its turn. A second click on the same question names
+a turn that is over. If another notebook has written meanwhile, an answer still counts if its question is open.
+Otherwise the next view says so in its `notice`.
+Nothing reveals who wrote what. The display order is random for each item and rater, and a restart does not change it.
+If a question is repeated (`records.repeat_of`), the order is reversed.
 
 Methods may be called from any thread.
 """
@@ -30,47 +30,46 @@ from rlhf_lab.feedback.store import FeedbackStore
 class AdaptiveQueue(Protocol):
     """A queue that chooses the next question from the answers so far.
 
-    It is called under a lock, from any thread, so it uses neither torch nor matplotlib. The same records must
-    give the same item, or a restart shows another question than the one that was left.
+    It is called under a lock, from any thread, so it must not use torch or matplotlib. The same records must give the
+    same item, or a restart would show a different question.
     """
 
     def __len__(self) -> int:
-        """How many answers are intended. For the progress bar; the session does not stop there by itself."""
+        """How many answers are intended. Only for the progress bar: the session does not stop there."""
 
     def next_item(self, records: Sequence[Record]) -> Item | None:
-        """The next question given what stands (submitted and skipped), or None when there is no more."""
+        """The next question, or None if there are no more. records: the answers and skips in force."""
 
 
 @dataclass(frozen=True)
 class View:
     """What is on the screen at one moment."""
 
-    turn: str  # to be named by the answer; another one after every change
+    turn: str  # the answer must name it; changes with every change of the view
     state: str  # "rate": there is a question; "done": there is none left; "stuck": see problem
     prompt: str  # empty unless state is "rate"
     options: tuple[Candidate, ...]  # in display order, from the left; show their texts only
     number: int  # of the question shown, from 1
     total: int  # questions intended
-    answered: int  # answers that stand
-    skipped: int  # skips that stand
+    answered: int  # answers in force
+    skipped: int  # skips in force
     can_undo: bool  # something can be taken back
     problem: str  # why the next question could not be chosen
-    notice: str  # why what was done last did not count, where others had changed the records meanwhile
+    notice: str  # why the last action did not count, if others had changed the records meanwhile
 
 
 class RatingSession:
     """One rater at work on one task.
 
-    store: where events go and where the session picks up after a restart.
-    task_id: names the round of questions. Other questions deserve another name.
+    store: where events are saved, and where the session resumes from after a restart.
+    task_id: names the round of questions. Use another name for other questions.
     queue: a sequence of Items, shown in order, or an AdaptiveQueue.
     rater_id: a pseudonym. Each rater has their own progress.
     source: who answers: human, simulated, replay, gold or model.
-    seed: for the left/right order.
-    kind: of question.
+    seed: for the display order.
+    kind: the kind of question.
     guideline_version: recorded with each answer.
-    given: answers by other raters which count as made: their items are not asked again, and an adaptive queue
-        learns from them.
+    given: answers by other raters. Their items are not asked again, and an adaptive queue learns from them.
     """
 
     def __init__(
@@ -119,7 +118,7 @@ class RatingSession:
 
     @property
     def records(self) -> tuple[Record, ...]:
-        """What this rater's answers and skips come to; of a plain queue, those about its items."""
+        """This rater's answers and skips in force. For a plain queue, only those about its items."""
         with self._lock:
             return tuple(self._records)
 
@@ -128,7 +127,7 @@ class RatingSession:
         with self._lock:
             item = self._item
             answered = sum(record.status == "submitted" for record in self._records)
-            # An adaptive queue may replace what was skipped, so there only answers are progress.
+            # An adaptive queue may replace skipped questions, so only answers count as progress there.
             handled = answered if self.is_adaptive else len(self._records)
             return View(
                 turn=self._turn,
@@ -154,24 +153,24 @@ class RatingSession:
         confidence: float | None = None,
         note: str = "",
     ) -> bool:
-        """Record an answer, in canonical form (candidate ids), to the question of this turn; then go on.
+        """Record an answer, in canonical form (candidate ids), to the question of this turn. Then move on.
 
-        ms: milliseconds that the question was in view. input_method: "mouse", "keyboard", "rater", ...
-        False, and nothing is recorded, if the turn is over, or if another notebook has answered the question; the
+        ms: how many milliseconds the question was in view. input_method: "mouse", "keyboard", "rater", ...
+        Returns False, and records nothing, if the turn is over or another notebook has answered the question; the
         `notice` of the next view says so. RecordError if the answer makes no sense, StoreError if it could not be
-        saved; then the question stays and the same call may be tried again.
+        saved. The question then stays, and the same call may be tried again.
         """
         said = {"value": value, "confidence": confidence, "note": note}
         return self._respond(turn, "submitted", client_ms=ms, input_method=input_method, **said)
 
     def skip(self, turn: str, ms: int | None = None, input_method: str = "", *, note: str = "") -> bool:
-        """Record that this question is left unanswered; else as `answer`."""
+        """Record that this question is left unanswered. Otherwise like `answer`."""
         return self._respond(turn, "skipped", client_ms=ms, input_method=input_method, note=note)
 
     def undo(self, turn: str, input_method: str = "") -> bool:
-        """Take the last answer or skip back, by an event of its own, and show that question again.
+        """Take back the last answer or skip, by adding an event, and show its question again.
 
-        False if the turn is over or there is nothing to take back; errors as `answer`.
+        False if the turn is over or there is nothing to take back. Errors: as in `answer`.
         """
         with self._lock:
             if turn != self._turn or not self._records:
@@ -180,7 +179,7 @@ class RatingSession:
             return self._save(self._event(last.item, "retracted", input_method=input_method, supersedes=last.uid))
 
     def refresh(self) -> None:
-        """Read the store again, in case other notebooks wrote to it, and try again to find a question."""
+        """Read the store again, in case other notebooks wrote to it, and try again to choose a question."""
         with self._lock:
             events, last = self.store.history(self.task_id, self.rater_id)
             if last != self._last or self._problem:
@@ -207,13 +206,13 @@ class RatingSession:
             _queue_lock=self._queue_lock,
         )
 
-    # --- Inside: all but _respond is called with the lock held --------------------------------------------
+    # --- Inside: all but _respond must be called with the lock held ---------------------------------------
 
     def _load(self) -> None:
         self._take_over(*self.store.history(self.task_id, self.rater_id))
 
     def _take_over(self, events: list[Record], last: int) -> None:
-        """Go on from what the store says, in a new turn."""
+        """Continue from these events of the store, in a new turn."""
         self._last = last
         events = [event for event in events if event.kind == self.kind]
         self._records = effective(events)
@@ -230,7 +229,7 @@ class RatingSession:
         self._problem = self._notice = ""
         try:
             self._item = self._choose()
-        except Exception as error:  # a queue is a notebook's own code; the answer before it is saved
+        except Exception as error:  # a queue may be the notebook's own code; the last answer is saved anyway
             self._item = None
             self._problem = f"The next question could not be chosen ({type(error).__name__}: {error})."
 
@@ -255,7 +254,7 @@ class RatingSession:
     def _in_display_order(self, item: Item) -> list[Candidate]:
         rng = random.Random(f"{self.seed}\x1f{self.rater_id}\x1f{original_id(item.item_id)}")
         places = {candidate.id: rng.random() for candidate in item.candidates}
-        swapped = repeat_number(item.item_id) % 2 == 0  # a repeat stands the other way round
+        swapped = repeat_number(item.item_id) % 2 == 0  # every other repeat is reversed
         return sorted(item.candidates, key=lambda candidate: places[candidate.id], reverse=swapped)
 
     def _respond(self, turn: str, status: str, **more: Any) -> bool:
@@ -282,7 +281,7 @@ class RatingSession:
         )
 
     def _save(self, event: Record) -> bool:
-        """Write first, then move on. A repeated attempt keeps its uid, so that it can never count twice."""
+        """Write first, then move on. A repeated attempt keeps its uid, so it cannot count twice."""
         tried = self._unsaved
         said = ("status", "value", "supersedes", "confidence", "note")  # what the rater may change between attempts
         if tried and all(getattr(tried, name) == getattr(event, name) for name in said):
@@ -305,7 +304,7 @@ class RatingSession:
         return True
 
     def _catch_up(self, event: Record, tried: Record | None) -> bool:
-        """Read what others have written, and say whether this event can still be added; if not, there is a notice."""
+        """Read what others have written. True if this event can still be added, else False and a notice."""
         known, last = {record.uid for record in self._records}, self._last
         events, now = self.store.history(self.task_id, self.rater_id)
         self._take_over(events, now)
@@ -316,7 +315,7 @@ class RatingSession:
             )
             return False
         if tried and self._records and self._records[-1].uid == tried.uid and self.undo(self._turn):
-            return True  # an attempt that seemed to fail was saved after all; the rater has thought again since
+            return True  # a failed attempt was saved after all, but the rater has changed the answer since
         if event.status == "retracted" or now == last or event.item_id in {r.item_id for r in self._records}:
             self._notice = "Another notebook has recorded an answer just before, and that one stands."
             return False

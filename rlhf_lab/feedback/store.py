@@ -1,8 +1,8 @@
-"""Where ratings live: one SQLite file, to which events are only ever added.
+"""The store of ratings: one SQLite file, to which events are only ever added.
 
-A rating is a person's time, so the store is careful rather than fast: each write is on the disk before `append`
-returns, and several notebooks may write at once. A panel's callback runs in any thread, so a connection lives
-for one call only.
+Ratings cost people's time, so the store is careful rather than fast. Each write is on the disk before `append`
+returns, and several notebooks may write at once. Panel callbacks run in any thread, so each call opens its own
+connection.
 """
 
 import sqlite3
@@ -36,40 +36,39 @@ CREATE TABLE events (
 CREATE INDEX events_by_task ON events (task_id, rater_id, seq);
 CREATE INDEX events_by_supersedes ON events (supersedes);
 """
-# Fields of a record that stand in columns of their own, beside the whole of it.
+# Fields of a record that also have their own columns, beside the column with the whole record.
 _COPIED = ("uid", "task_id", "rater_id", "kind", "source", "item_id", "status", "supersedes")
 
 
 class FeedbackStore:
     """A file of feedback events. Safe to use from any thread and from several processes at once.
 
-    path: the database file; made, with its folder, where there is none. Without one: feedback.sqlite in the
-        learner's folder (`rlhf_lab.paths.home_dir`).
+    path: the database file; created, with its folder, if it does not exist. None: feedback.sqlite in the learner's
+        folder (`rlhf_lab.paths.home_dir`).
 
-    Every method raises StoreBusyError if another program keeps the file locked for three seconds, and
-    StoreError, with what to do, if the file cannot be used. Where only some of its rows are damaged, the others are
-    read, with a warning.
+    Every method raises StoreBusyError if another program keeps the file locked for three seconds, and StoreError, with
+    what to do, if the file cannot be used. If only some rows are damaged, the others are read, with a warning.
     """
 
     schema_version: ClassVar[int] = 1  # kept in the file as PRAGMA user_version
     application_id: ClassVar[int] = 0x524C4846  # "RLHF", marks the file as ours
     migrations: ClassVar[dict[int, Callable[[sqlite3.Connection], None]]] = {}  # version -> step to the next
-    wait_seconds: ClassVar[float] = 3.0  # how long a call waits for a locked file, in all
+    wait_seconds: ClassVar[float] = 3.0  # how long a call waits in total for a locked file
 
     def __init__(self, path: Path | str | None = None):
         self.path = Path(path) if path is not None else home_dir() / "feedback.sqlite"
         self._lock = threading.Lock()
         with self._connection():
-            pass  # create, migrate or refuse at once, where the person who makes the store sees it
+            pass  # create, migrate or refuse now, where the person who makes the store sees an error
 
     def __repr__(self) -> str:
         return f"FeedbackStore({self.path.name!r})"
 
     def append(self, record: Record, *, after: int | None = None) -> int:
-        """Add an event; when this returns, it is on the disk. Gives the event's number in the file.
+        """Add an event, and return its number in the file. When this returns, the event is on the disk.
 
-        Appending the same record twice adds it once. With `after`, the event is added only if number `after`
-        is still the last one of the same task and rater (0: there is none yet); else ConflictError.
+        Appending the same record twice adds it once. after: add the event only if number `after` is still the last one
+        of the same task and rater (0: there is none yet); otherwise ConflictError.
         """
         if not isinstance(record, Record):
             raise RecordError(f"The store keeps Records; got {type(record).__name__}.")
@@ -91,7 +90,7 @@ class FeedbackStore:
         kind: str | None = None,
         source: str | None = None,
     ) -> list[Record]:
-        """Everything that happened, in order, retractions included; of one task, rater, ... where given."""
+        """All events in order, including retractions. Arguments select one task, rater, kind or source."""
         with self._connection() as connection:
             return self._select(connection, "1", task_id=task_id, rater_id=rater_id, kind=kind, source=source)
 
@@ -102,7 +101,7 @@ class FeedbackStore:
         kind: str | None = None,
         source: str | None = None,
     ) -> list[Record]:
-        """What stands: events that nothing supersedes, without retractions. Skips are in it, as skipped."""
+        """The events still in force: not retractions, and not superseded by a later event. Includes skips."""
         stands = (
             "status != 'retracted' AND NOT EXISTS (SELECT 1 FROM events AS later WHERE later.supersedes = events.uid)"
         )
@@ -111,18 +110,18 @@ class FeedbackStore:
 
     def history(self, task_id: str, rater_id: str) -> tuple[list[Record], int]:
         """The events of one rater on one task, and the number of the last one (0: none) for `append`."""
-        with self._connection() as connection:  # one transaction, so both are of the same moment
+        with self._connection() as connection:  # one transaction, so that both match
             events = self._select(connection, "1", task_id=task_id, rater_id=rater_id)
             return events, _last(connection, task_id, rater_id)
 
     def _select(self, connection: sqlite3.Connection, condition: str, **wanted: str | None) -> list[Record]:
-        """The records of the rows that fit. A damaged row is passed over, with a warning that says which and why.
+        """The records of the rows that match. Skips damaged rows, with a warning that says which and why.
 
-        Passed over with it is the answer that it takes back, if it does: that one must not stand again.
+        If a damaged row takes an answer back, that answer is skipped too, or it would count again.
         """
         wanted = {column: value for column, value in wanted.items() if value is not None}
         clauses = " AND ".join([condition, *(f"{column} = ?" for column in wanted)])
-        # As bytes: SQLite would refuse the whole answer for one text that is not UTF-8.
+        # Read as bytes, because one text that is not UTF-8 would make the whole query fail.
         query = f"SELECT seq, supersedes, CAST(record AS BLOB) FROM events WHERE {clauses} ORDER BY seq"
         records, damaged, taken_back = [], {}, set()
         for number, superseded, line in connection.execute(query, tuple(wanted.values())):
@@ -143,7 +142,7 @@ class FeedbackStore:
 
     @contextmanager
     def _connection(self, write: bool = False) -> Iterator[sqlite3.Connection]:
-        """A connection for one call, in a transaction that is committed when the body succeeds."""
+        """A connection for one call, in a transaction that commits if the body succeeds."""
         deadline = time.monotonic() + self.wait_seconds
         if not self._lock.acquire(timeout=self.wait_seconds):
             raise StoreBusyError(self._busy_message())
@@ -152,7 +151,7 @@ class FeedbackStore:
             if self.path.exists() and not self.path.is_file():
                 raise OSError("it is a folder or a device, not a file")
             with closing(sqlite3.connect(self.path, timeout=0, isolation_level=None)) as connection:
-                # journal_mode is SQLite's default, DELETE: one file, and a journal beside it during a write.
+                # journal_mode stays at the default, DELETE: one file, with a journal beside it only during a write.
                 patiently(connection, "PRAGMA synchronous = FULL", deadline)
                 patiently(connection, "BEGIN IMMEDIATE" if write else "BEGIN", deadline)
                 version = patiently(connection, "PRAGMA user_version", deadline)
@@ -162,7 +161,7 @@ class FeedbackStore:
                         connection.execute("ROLLBACK")
                         patiently(connection, "BEGIN IMMEDIATE", deadline)
                     self._make_ready(connection)
-                yield connection  # closing without COMMIT takes everything back
+                yield connection  # closing without COMMIT rolls everything back
                 patiently(connection, "COMMIT", deadline)
         except FeedbackError:
             raise
@@ -174,9 +173,9 @@ class FeedbackStore:
             self._lock.release()
 
     def _make_ready(self, connection: sqlite3.Connection) -> None:
-        """Make the tables in a new file, upgrade an older one, refuse what is newer or not ours.
+        """Make the tables in a new file, upgrade an older one, refuse one that is newer or not ours.
 
-        The caller holds the write lock, so the file is looked at again: somebody may have made it ready.
+        The caller now holds the write lock. It looks at the file again, because another process may have been faster.
         """
         version, application, tables = (
             connection.execute(query).fetchone()[0]
@@ -210,14 +209,14 @@ class FeedbackStore:
         connection.execute(f"PRAGMA user_version = {self.schema_version}")
 
     def _back_up(self, version: int) -> None:
-        """A copy beside the file, made while the caller holds the write lock, so that nothing is missed."""
+        """Copy the file beside itself. The caller holds the write lock, so the copy is complete."""
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
         copy = self.path.with_name(f"{self.path.stem}.schema{version}-{stamp}.backup.sqlite")
         with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(copy)) as target:
             source.backup(target)
 
     def _explain(self, error: sqlite3.Error) -> StoreError:
-        """Our exception for SQLite's, with what to do."""
+        """Turn an SQLite error into ours, with what to do."""
         if is_locked(error):
             return StoreBusyError(self._busy_message())
         if is_damaged(error):

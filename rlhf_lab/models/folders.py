@@ -1,7 +1,7 @@
-"""A model's folder on the disk: it is written whole or not at all, and what is wrong with one is said in a sentence.
+"""Read and write a model's folder. It is written completely or not at all, and errors say what is wrong with it.
 
-Only safetensors and JSON are read, and by this file: what `transformers` gets are tensors and a configuration, never a
-path. So it has nothing to unpickle, no adapter to fetch from the hub, and no code of others to run.
+This file reads only safetensors and JSON. `transformers` gets tensors and a configuration, never a path. So it cannot
+unpickle anything, fetch adapters from the hub, or run other people's code.
 """
 
 import json
@@ -29,11 +29,11 @@ AGAIN = "Save it again, or copy the whole folder again."
 
 @contextmanager
 def written_whole(folder: str | Path) -> Iterator[Path]:
-    """A folder to write files into; in the end they all come into `folder`, or none does. Other files there stay.
+    """A temporary folder to write files into. At the end all of them go into `folder`, or none. Other files there stay.
 
-    They are written aside, and one renaming makes them count. If the process is killed while they are moved to their
-    places, whoever reads or writes the folder next moves the rest (`settle`).
-    Raises ValueError where `folder` is a file, OSError where it can't be written; what was there is then as it was.
+    One rename makes the new files count; then they are moved into place. If the process is killed while moving them,
+    the next one that reads or writes the folder moves the rest (`settle`).
+    ValueError if `folder` is a file. OSError if it can't be written; its contents are then unchanged.
     """
     folder = Path(folder)
     if os.path.isfile(folder):
@@ -41,7 +41,7 @@ def written_whole(folder: str | Path) -> Iterator[Path]:
     aside = folder / UNFINISHED
     try:
         settle(folder)
-        shutil.rmtree(aside, ignore_errors=True)  # of a save that was killed
+        shutil.rmtree(aside, ignore_errors=True)  # left by a save that was killed
         aside.mkdir(parents=True)
         yield aside
         for path in (*aside.rglob("*"), aside):
@@ -58,11 +58,11 @@ def written_whole(folder: str | Path) -> Iterator[Path]:
 
 
 def settle(folder: Path) -> None:
-    """Move to their places the files of a save that was killed, or just is, after it had written them all."""
+    """Move finished files into place: the last step of a save, or of an earlier one that was killed before it."""
     finished = folder / FINISHED
-    if not os.path.isdir(finished):  # false, too, where there can be no such path
+    if not os.path.isdir(finished):  # also false for impossible paths
         return
-    for path in sorted(finished.rglob("*"), reverse=True):  # a folder comes after what is in it
+    for path in sorted(finished.rglob("*"), reverse=True):  # a folder comes after its contents
         with suppress(FileNotFoundError):  # another process was quicker
             if path.is_dir():
                 path.rmdir()
@@ -71,14 +71,14 @@ def settle(folder: Path) -> None:
             target.parent.mkdir(exist_ok=True)
             os.replace(path, target)
     flush(folder)
-    with suppress(OSError):  # the next save may have come in between
+    with suppress(OSError):  # another save may have begun meanwhile
         finished.rmdir()
 
 
 def flush(path: Path) -> None:
-    """Have a file, or the names in a folder, written to the disk itself: then they survive a power cut."""
+    """Force a file, or the names in a folder, onto the disk, so that they survive a power cut."""
     if path.is_dir() and os.name == "nt":
-        return  # Windows opens no folders
+        return  # Windows cannot open folders
     handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(handle)
@@ -92,7 +92,7 @@ def flush(path: Path) -> None:
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata of a safetensors file.
 
-    Raises FileNotFoundError where there is none; ValueError where it is damaged, or a number in it is not finite.
+    FileNotFoundError if there is none. ValueError if it is damaged or contains a number that is not finite.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path.name} is missing in {path.parent}. {AGAIN}")
@@ -113,7 +113,7 @@ def _unreadable(path: Path, error: Exception) -> ValueError:
 
 
 def read_json(path: Path) -> dict:
-    """The JSON object in a file; ValueError where it is none."""
+    """The JSON object in a file. ValueError if the file is anything else."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError, OSError) as error:
@@ -124,14 +124,14 @@ def read_json(path: Path) -> dict:
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
-    """The tensors of a model: of model.safetensors, or of the files that its index names. Errors: `read_tensors`."""
+    """The tensors of a model, from model.safetensors or from the files in its index. Errors: `read_tensors`."""
     index = folder / f"{WEIGHTS}.index.json"
     names = {WEIGHTS} if (folder / WEIGHTS).is_file() or not index.is_file() else set(_named_files(index))
     return {key: tensor for name in sorted(names) for key, tensor in read_tensors(folder / name)[0].items()}
 
 
 def _named_files(index: Path) -> list[str]:
-    """The files that an index of weights names. ValueError where one is no safetensors file beside it."""
+    """The files listed in an index of weights. ValueError if one is not a safetensors file in the same folder."""
     named = read_json(index).get("weight_map")
     if not isinstance(named, dict):
         raise ValueError(f"{index} is no index of weights: it has no weight_map. {AGAIN}")
@@ -148,10 +148,10 @@ def _named_files(index: Path) -> list[str]:
 
 
 def load_config(folder: Path) -> PreTrainedConfig:
-    """The configuration of a saved model, with dropout zero everywhere.
+    """The configuration of a saved model, with all dropout set to zero.
 
-    Raises ValueError where it is damaged or of an architecture that `transformers` does not know, or where an index
-    beside it names weights that are a pickle.
+    ValueError if it is damaged, `transformers` does not know its architecture, or an index in the folder lists weights
+    that are not safetensors.
     """
     for index in folder.glob("*.index.json"):
         _named_files(index)
@@ -181,17 +181,17 @@ def assemble(
     dtype: torch.dtype = torch.float32,
     weights: dict[str, Tensor] | None = None,
 ) -> nn.Module:
-    """A model of `transformers` from a folder's weights, which must be all that it needs and no others.
+    """A `transformers` model made from a folder's weights. They must be exactly the weights that it needs.
 
-    kind: for example AutoModelForCausalLM. weights: None reads them from the folder, with its errors. Raises ValueError
-    where weights and configuration do not belong together.
+    kind: for example AutoModelForCausalLM. weights: None reads them from the folder (errors: `read_weights`).
+    ValueError if weights and configuration do not match.
     """
     weights = read_weights(folder) if weights is None else weights
-    with _in_a_sentence(folder, config, kind), torch.device("meta"):  # a model without numbers, to see what it needs
+    with _in_a_sentence(folder, config, kind), torch.device("meta"):  # a model without numbers, to see its shapes
         empty = kind.from_config(config, trust_remote_code=False, attn_implementation=None)
     shapes = {name: parameter.shape for name, parameter in empty.named_parameters()}
     if sum(map(math.prod, shapes.values())) > sum(tensor.numel() for tensor in weights.values()):
-        # Refused before `transformers` draws what is missing, which may be more than there is memory.
+        # Refuse now: `transformers` would fill in the missing weights, which may not fit into memory.
         prefix = f"{empty.base_model_prefix}."
         found = {
             name: tensor.shape
@@ -206,8 +206,8 @@ def assemble(
             config=config,
             state_dict=weights,
             dtype=dtype,
-            attn_implementation=None,  # the best there is; a configuration could name code on the hub
-            ignore_mismatched_sizes=True,  # they are in the report
+            attn_implementation=None,  # the best available one; a configuration could name code on the hub
+            ignore_mismatched_sizes=True,  # the report lists them
             output_loading_info=True,
         )
     wrong = {name: (found, wanted) for name, found, wanted in report["mismatched_keys"]}
@@ -217,7 +217,7 @@ def assemble(
 
 @contextmanager
 def _in_a_sentence(folder: Path, config: PreTrainedConfig, kind: type) -> Iterator[None]:
-    """Errors of `transformers` as a ValueError, and none of its own reports."""
+    """Turn errors of `transformers` into a ValueError, and silence its own reports."""
     loudness = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
@@ -234,7 +234,7 @@ def _in_a_sentence(folder: Path, config: PreTrainedConfig, kind: type) -> Iterat
 def refuse_misfit(
     folder: Path, missing: Collection[str], unexpected: Collection[str], wrong: Mapping[str, tuple]
 ) -> None:
-    """Raises ValueError where weights are missing, have no place, or another shape: {name: (shape found, wanted)}."""
+    """ValueError if weights are missing, unexpected or of a wrong shape. wrong: {name: (shape found, wanted)}."""
     if missing == {"score.weight"}:
         raise ValueError(
             f"{folder} holds a language model: it has no head that gives rewards. Load it with load_language_model,"
@@ -260,6 +260,6 @@ def _and_more(names: Collection[str]) -> str:
 
 
 def said(error: Exception) -> str:
-    """The first line of what another library says; the advice comes after it."""
+    """The first line of another library's error, for our message. We add our own advice."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return shorten(lines[0], 150, placeholder=" ...")

@@ -1,8 +1,7 @@
-"""Language models, their tokenizers, and the value head that sits on one.
+"""Make, load and save language models and their tokenizers.
 
-Everything is an ordinary `transformers` object: a causal language model and a fast tokenizer, loaded from
-safetensors (`folders.py`), never from a pickle, and never with code from the hub. `ValueHead` reads every position and
-guesses the reward to come; the head that reads a whole text and judges it is in `reward_model.py`.
+Both are ordinary `transformers` objects: a causal language model and a fast tokenizer. They are loaded from safetensors
+(`folders.py`), never from a pickle and never with code from the hub.
 """
 
 import copy
@@ -22,10 +21,10 @@ from rlhf_lab.models.folders import AGAIN, assemble, load_config, said, settle, 
 from rlhf_lab.models.precision import in_its_precision
 from rlhf_lab.paths import data_dir
 
-logging.disable_progress_bar()  # of reading and writing files, which takes no time; downloads keep theirs
+logging.disable_progress_bar()  # for reading and writing files, which is fast; downloads keep theirs
 
 HUB_NAMES = {"gpt2": "openai-community/gpt2", "smollm2": "HuggingFaceTB/SmolLM2-135M-Instruct"}
-# What is fetched of a model on the hub: never a pickle.
+# Files to download for a model on the hub: never a pickle.
 HUB_FILES = ["*config.json", "model*.safetensors", "model.safetensors.index.json", "tokenizer.json", "*tokens*.json"]
 PAD_TOKEN, END_TOKEN = "<|pad|>", "<|end|>"
 
@@ -36,10 +35,10 @@ PAD_TOKEN, END_TOKEN = "<|pad|>", "<|end|>"
 def train_tokenizer(texts: Iterable[str], vocab_size: int = 1024) -> PreTrainedTokenizerFast:
     """Learn a byte-level BPE tokenizer, like GPT-2's, from texts. The same texts give the same tokenizer.
 
-    A word takes the space before it into its token, so `prompt` and `" completion"` tokenise independently.
-    All 256 bytes are in the vocabulary: any text at all can be encoded and comes back unchanged.
-    Special tokens: <|pad|> (id 0) and <|end|> (id 1, the end of a completion). They differ on purpose: where
-    padding is masked out of the loss and the end token *is* the padding, a model never learns to stop.
+    A word's token includes the space before it, so `prompt` and `" completion"` can be tokenised separately.
+    All 256 bytes are in the vocabulary, so any text can be encoded and decoded unchanged.
+    Special tokens: <|pad|> (id 0) and <|end|> (id 1, the end of a completion). They differ on purpose. If they were
+    the same, masking the padding out of the loss would mask the end token too, and a model would never learn to stop.
     """
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -79,7 +78,7 @@ def tiny_config(tokenizer, layers: int = 4, width: int = 160, heads: int = 5) ->
 
 
 def new_language_model(config: GPT2Config, seed: int = 0, device=None) -> nn.Module:
-    """A randomly initialised model; the seed decides the weights, the global random state stays as it was."""
+    """A randomly initialised model. The seed decides the weights; the global random state is not changed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa")
@@ -91,15 +90,15 @@ def load_language_model(name_or_path: str | Path = "tiny", device=None, dtype=No
 
     name_or_path: "tiny" (ships with the course), "smollm2" or "gpt2" (from the Hugging Face hub, or its local
     cache), or the path of a folder that `save_language_model` wrote.
-    device: as in torch; None keeps the model on the CPU. dtype: None means float32. A model in bfloat16 that is trained
-    gets float32 weights and goes on computing in bfloat16, see `models/precision.py`.
-    hub: "owner/name" of another model on the hub, instead of a name or a path. A path alone is never looked up there:
-    mistyped, it could bring somebody else's model.
+    device: as in torch; None keeps the model on the CPU. dtype: None means float32. Training gives a bfloat16 model
+    float32 weights, but it still computes in bfloat16, see `models/precision.py`.
+    hub: "owner/name" of another model on the hub, instead of a name or a path. A path is never looked up on the hub,
+    because a typo could then load somebody else's model.
 
-    Dropout is set to zero everywhere, in training too: reinforcement learning compares log-probabilities of
-    the same tokens at two moments, and dropout would make them differ for no reason.
-    Raises FileNotFoundError, with what to do, where the model is not there or cannot be downloaded; ValueError, with
-    what is wrong, where its folder is damaged.
+    Dropout is zero everywhere, in training too. Reinforcement learning compares log-probabilities of the same tokens
+    at two moments, and dropout would make them differ for no reason.
+    FileNotFoundError, with what to do, if the model is not there or cannot be downloaded. ValueError, with what is
+    wrong, if its folder is damaged.
     """
     source = HUB_NAMES.get(str(name_or_path)) if hub is None else hub
     folder = _local_folder(str(name_or_path)) if source is None else _from_hub(source)
@@ -117,7 +116,7 @@ def load_language_model(name_or_path: str | Path = "tiny", device=None, dtype=No
 
 
 def _local_folder(name: str) -> Path:
-    """The folder of a model that is not on the hub. FileNotFoundError, with what to do, where it has no model."""
+    """The folder of a local model. FileNotFoundError, with what to do, if there is no model in it."""
     folder = data_dir() / "tiny" if name == "tiny" else Path(name)
     settle(folder)
     if not os.path.isfile(folder / "config.json"):
@@ -131,7 +130,7 @@ def _local_folder(name: str) -> Path:
 
 
 def _from_hub(name: str) -> Path:
-    """A local copy of a model on the hub, from the cache if there is no network; FileNotFoundError, with what to do."""
+    """A local copy of a model on the hub, from the cache if there is no network. FileNotFoundError if there is none."""
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
         raise ValueError(f'A model on the hub is asked for by hub="owner/name", and {name!r} is no such name.')
     try:
@@ -154,7 +153,7 @@ def _load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
 
 
 def check_vocabulary(model: nn.Module, largest: int) -> None:
-    """Raises ValueError where the largest id of a token is one that the model lacks. A GPU would not say so."""
+    """ValueError if the largest token id is outside the model's vocabulary. A GPU would give no clear error."""
     known = len(model.get_input_embeddings().weight)
     if largest >= known:
         raise ValueError(
@@ -166,7 +165,7 @@ def check_vocabulary(model: nn.Module, largest: int) -> None:
 def save_language_model(model: nn.Module, tokenizer, folder: str | Path) -> Path:
     """Write a model and its tokenizer as an ordinary transformers folder (safetensors and JSON).
 
-    All of it or nothing: a save that fails or is killed leaves the folder as it was. Errors: `written_whole`.
+    A save that fails or is killed leaves the folder as it was. Errors: `written_whole`.
     """
     with written_whole(folder) as aside:
         model.save_pretrained(aside, safe_serialization=True)
@@ -177,11 +176,10 @@ def save_language_model(model: nn.Module, tokenizer, folder: str | Path) -> Path
 def _ensure_pad_token(model: nn.Module, tokenizer) -> None:
     """Give the tokenizer a padding token that is not the end token.
 
-    Many models come with none, or with pad == eos, and then libraries that mask padding by its id also mask
-    the end token. Our own code masks by position and cannot be fooled, but other code may look at the id.
-    We take a special token that text never encodes to (SmolLM2 has one: <|endoftext|>). Where there is none
-    (GPT-2), we add one row to the embedding, equal to the mean of the others. A row of zeros would be a trap:
-    GPT-2's logits are far below zero, and a token with logit 0 would get all the probability.
+    Many models have none, or have pad == eos. Libraries that mask padding by its id then mask the end token too. Our
+    code masks by position, but other code may not. We use a special token that text never encodes to, if there is one
+    (SmolLM2: <|endoftext|>). Otherwise (GPT-2) we add a row to the embedding, equal to the mean of the others. A row
+    of zeros would be a trap: GPT-2's logits are far below zero, so a token with logit 0 would get all the probability.
     """
     if tokenizer.eos_token is None:
         raise ValueError("This tokenizer has no end token (eos_token), so a completion could never end. Set one.")
@@ -204,15 +202,15 @@ def _ensure_pad_token(model: nn.Module, tokenizer) -> None:
 
 
 def context_length(model: nn.Module) -> int:
-    """How many tokens the model can read at most, prompt and completion together."""
+    """The largest number of tokens that the model can read, prompt and completion together."""
     return int(model.config.max_position_embeddings)
 
 
 def trunk_and_head(model: nn.Module) -> tuple[nn.Module, nn.Module]:
     """The two halves of a causal language model: tokens to hidden states, hidden states to logits.
 
-    Calling them apart lets us compute logits only where they are wanted. The logits are the largest tensor
-    by far. True of GPT-2 and Llama-like models; looks through PEFT wrappers (LoRA) to the model inside.
+    Logits are by far the largest tensor; with the halves separate, we compute them only where they are needed. Works
+    for GPT-2 and Llama-like models, also inside PEFT wrappers (LoRA).
     """
     if hasattr(model, "get_base_model"):
         model = model.get_base_model()
@@ -223,8 +221,8 @@ def trunk_and_head(model: nn.Module) -> tuple[nn.Module, nn.Module]:
 def hidden_states(trunk: nn.Module, ids: Tensor) -> Tensor:
     """Last hidden states (B, L, d) of right-padded ids (B, L).
 
-    No attention mask: the padding is on the right, and a causal model never looks to the right. (Embeddings
-    are looked up here because transformers warns of padding without a mask, rightly in general.)
+    No attention mask is needed: the padding is on the right, where a causal model never looks. (We pass embeddings
+    instead of ids because transformers warns about padding without a mask, which is usually a mistake.)
     """
     hidden = trunk(inputs_embeds=trunk.get_input_embeddings()(ids), use_cache=False).last_hidden_state
     return hidden.to(trunk.dtype)
@@ -236,16 +234,16 @@ def frozen_copy(model: nn.Module) -> nn.Module:
 
 
 def trainable_copy(model: nn.Module) -> nn.Module:
-    """A copy to be trained; the model itself stays as it is."""
+    """A copy to train. The model itself does not change."""
     return copy.deepcopy(model).requires_grad_(True).eval()
 
 
 def sharpen(model, temperature: float) -> None:
-    """Divide all of a model's logits by `temperature`, for good, by scaling its last layer norm.
+    """Permanently divide all of a model's logits by `temperature`, by scaling its last layer norm.
 
-    What was temperature T before is temperature 1 afterwards. A model as small as `tiny` never quite stops leaving
-    a little probability to tokens that do not fit, and in a text of forty tokens that adds up. Drawing a bit below
-    its own temperature makes most of these go away and leaves the variety.
+    What was temperature T before is temperature 1 afterwards. A model as small as `tiny` always gives a little
+    probability to tokens that do not fit, and over forty tokens that adds up. Sampling slightly below temperature 1
+    removes most of these errors but keeps the variety.
     """
     norm = trunk_and_head(model)[0].ln_f
     with torch.no_grad():

@@ -1,8 +1,8 @@
-"""Log-probabilities of tokens that are already there: of a rollout under another model, or again under the same.
+"""Log-probabilities of given tokens: of a rollout under another model, or again under the model that sampled it.
 
-Whole sequences go through the model at once, padded on the right, with gradients: another route than that of
-`sampling.py`, which goes token by token. The two must agree. Log-probabilities are computed from the hidden states of
-completions only, because logits (one number for each token of the vocabulary) are by far the largest tensor.
+Whole sequences go through the model at once, padded on the right, with gradients. `sampling.py` computes the same
+numbers token by token, and the two must agree. Logits (one number for each token of the vocabulary) are by far the
+largest tensor, so they are only computed for completion tokens.
 """
 
 import torch
@@ -15,13 +15,13 @@ from rlhf_lab.models.precision import logits_of
 from rlhf_lab.models.sampling import Rollout, check_temperature
 from rlhf_lab.models.tokens import micro_batches_by_length
 
-LOGITS_AT_ONCE = 2**25  # tokens times vocabulary in one piece of logits: 128 MiB in float32
+LOGITS_AT_ONCE = 2**25  # largest number of logits (tokens times vocabulary) in one piece: 128 MiB in float32
 
 
 def completion_hidden(model: nn.Module, rollout: Rollout) -> Tensor:
-    """Hidden states (N, d) from which each completion token was predicted; N real completion tokens, row by row.
+    """The hidden states (N, d) that predict the N real completion tokens, row by row.
 
-    The token at position t is predicted from the state at t - 1, so that no state has seen its own answer.
+    The token at position t is predicted from the state at t - 1, which has not seen it yet.
     """
     trunk, _ = trunk_and_head(model)
     ids, prompt_lengths, _ = rollout.sequences()
@@ -35,8 +35,8 @@ def token_log_probs(
 ) -> tuple[Tensor, Tensor | None]:
     """Log-probabilities (N,) of tokens (N,) after hidden states (N, d), and entropies (N,) if asked for.
 
-    In float32 whatever the model's dtype. Logits are made in pieces; when gradients are wanted and there is
-    more than one piece, each is made again in the backward pass instead of being kept.
+    Results are float32 for any dtype of the model. Logits are computed in pieces. With gradients and more than one
+    piece, they are not kept but computed again in the backward pass.
     """
 
     def piece(hidden: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -60,7 +60,7 @@ def token_log_probs(
 
 
 def unflatten(values: Tensor, mask: Tensor) -> Tensor:
-    """Values (N,) of the true positions of mask (B, T), put back in their places; zero elsewhere."""
+    """Put values (N,) at the true positions of mask (B, T), row by row. Zero elsewhere."""
     return torch.zeros(mask.shape, dtype=values.dtype, device=values.device).masked_scatter(mask, values)
 
 
@@ -74,10 +74,10 @@ def completion_log_probs(
 ) -> Tensor | tuple[Tensor, Tensor]:
     """Log-probabilities (B, T) of a rollout's tokens under `model`; with entropy=True also entropies (B, T).
 
-    With gradients, unless the caller is under `torch.no_grad()`. temperature: None takes the rollout's own;
-    it must be the temperature of sampling, or the ratio to the stored log-probabilities is not 1 at the start.
-    micro_batch_tokens: how many tokens to do at once, padding included, sorted by length; None does all (about 2000 is
-    faster on a CPU when no gradients are needed). Zero on padding. Paddings do not influence the result.
+    Has gradients unless called under `torch.no_grad()`. temperature: None takes the rollout's own. It must be the
+    sampling temperature, or the ratio to the stored log-probabilities does not start at 1. micro_batch_tokens: how
+    many tokens to compute at once, padding included, sorted by length; None computes all at once (about 2000 is faster
+    on a CPU without gradients). Zero on padding, and padding does not influence the result.
     """
     temperature = rollout.temperature if temperature is None else temperature
     check_temperature(temperature)

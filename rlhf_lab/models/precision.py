@@ -1,9 +1,9 @@
-"""Weights in 32 bits, computing in 16: what a model needs so that it can learn, and so that its numbers agree.
+"""Mixed precision: weights in 32 bits, computing in 16, so that a model can learn and its numbers agree.
 
-A number in bfloat16 has less than three digits. A weight of 0.1 moves in steps of 0.0005 there, and Adam's step at a
-learning rate of 1e-5 is rounded away. So a model in bfloat16 is put into float32 before it learns, and from then on it
-computes in bfloat16 by autocast, wherever its tokens are read: in sampling, for log-probabilities and in updates. What
-comes out of its trunk, and the logits, stay in float32: a logit of -100 would be rounded by a quarter of a nat.
+A bfloat16 number has less than three digits. A weight of 0.1 can only move in steps of 0.0005, so Adam's step at a
+learning rate of 1e-5 is rounded away. We therefore convert a bfloat16 model to float32 before it learns. From then on
+it computes in bfloat16 by autocast everywhere: in sampling, log-probabilities and updates. The trunk's output and the
+logits stay in float32, because bfloat16 would round a logit of -100 by a quarter of a nat.
 """
 
 import functools
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 
 class BrokenModelError(ValueError):
-    """A model that gives numbers which are not finite."""
+    """A model that produces numbers that are not finite."""
 
 
 def computes_in(model: nn.Module) -> torch.dtype:
@@ -25,14 +25,14 @@ def computes_in(model: nn.Module) -> torch.dtype:
 
 
 def autocast(model: nn.Module) -> AbstractContextManager:
-    """Inside, a model with float32 weights that is to compute in 16 bits does so."""
+    """A context in which a model with float32 weights computes in 16 bits, if it is meant to."""
     weight = next(model.parameters())
     dtype = computes_in(model)
     return nullcontext() if dtype == weight.dtype else torch.autocast(weight.device.type, dtype)
 
 
 def in_its_precision(function: Callable) -> Callable:
-    """Run a function of a model, its first argument, in that model's `autocast`."""
+    """Decorator: run a function in the `autocast` of its first argument, a model."""
 
     @functools.wraps(function)
     def run(model: nn.Module, *args, **kwargs):
@@ -44,16 +44,16 @@ def in_its_precision(function: Callable) -> Callable:
 
 
 def logits_of(head: nn.Module, hidden: Tensor) -> Tensor:
-    """Logits (..., V) of hidden states (..., d) in float32, multiplied in the dtype of the head's weights."""
+    """Logits (..., V) of hidden states (..., d), computed in the dtype of the head's weights, returned in float32."""
     with torch.autocast(hidden.device.type, enabled=False):
         return head(hidden.to(head.weight.dtype)).float()
 
 
 def ready_to_learn(model: nn.Module, name: str = "model") -> None:
-    """Put the weights of a model in bfloat16 into float32, and say so.
+    """Convert the weights of a bfloat16 model to float32, with a warning.
 
-    Raises ValueError, with what to do, where nothing could be learned: every weight is frozen, or one is not a finite
-    number, or in float16, where small gradients are zero unless the loss is scaled.
+    ValueError, with what to do, if the model could not learn: all weights are frozen, one is not finite, or one is in
+    float16, where small gradients become zero unless the loss is scaled.
     """
     check_model(model)
     weights = list(model.parameters())
@@ -78,15 +78,15 @@ def ready_to_learn(model: nn.Module, name: str = "model") -> None:
 
 
 def keep_in_float32(model: nn.Module) -> None:
-    """Put a model's weights into float32, in place, to be computed with in bfloat16."""
+    """Convert a model's weights to float32, in place, but let it compute in bfloat16."""
     model.float()
     for part in model.modules():  # a part may be called by itself, and copied
         part.compute_dtype = torch.bfloat16
 
 
 def check_model(model: object) -> None:
-    """Raises ValueError for what is no model, for example the pair that `load_language_model` returns, and for one on
-    the device `meta`, whose weights are no numbers."""
+    """ValueError if this is not a model, for example the pair that `load_language_model` returns, or is on the device
+    `meta`, where weights have no values."""
     if not isinstance(model, nn.Module):
         raise ValueError(
             f"Expected a model and got a {type(model).__name__}. load_language_model returns two things:"
@@ -97,7 +97,7 @@ def check_model(model: object) -> None:
 
 
 def check_weights(model: nn.Module, name: str = "model") -> None:
-    """Raises BrokenModelError where a weight is not a finite number."""
+    """BrokenModelError if a weight is not a finite number."""
     for key, weight in model.named_parameters():
         wrong = weight.numel() - int(weight.isfinite().sum())
         if wrong:

@@ -1,9 +1,8 @@
-"""Reward models: a language model's trunk with a linear head that reads a whole text and gives a number.
+"""Reward models: a language model's trunk with a linear head that turns a whole text into a number.
 
-The number is read off the hidden state of the last real token, which has seen all the others. A head may have
-several outputs that share the trunk: the members of an ensemble, the axes of a score, labels. A reward model is
-written to disk as the ordinary `transformers` model for sequence classification of its architecture, so that other
-tools use ours and we use theirs.
+The head reads the hidden state of the last real token, which has seen all the others. It may have several outputs that
+share the trunk: the members of an ensemble, the axes of a score, labels. A reward model is saved as the ordinary
+`transformers` model for sequence classification of its architecture, so other tools can use ours and we theirs.
 """
 
 import copy
@@ -31,7 +30,7 @@ from rlhf_lab.models.loading import check_vocabulary, hidden_states, trunk_and_h
 from rlhf_lab.models.tokens import encode_completions, encode_prompts, micro_batches_by_length, pad_right
 from rlhf_lab.objectives.masked import at_least_float32
 
-OWN_FILE = "reward_model.safetensors"  # where the architecture has no model for sequence classification
+OWN_FILE = "reward_model.safetensors"  # if transformers has no sequence classification for the architecture
 FINAL_NORMS = ("ln_f", "final_layer_norm", "norm", "final_layernorm")  # what architectures call a trunk's last layer
 
 
@@ -57,7 +56,7 @@ class RewardModel(nn.Module):
     def from_language_model(
         cls, model: nn.Module, generator: torch.Generator | None = None, outputs: int | Sequence[str] = 1
     ) -> "RewardModel":
-        """A reward model on a copy of the language model's trunk; the language model is left alone."""
+        """A reward model on a copy of the language model's trunk. The language model does not change."""
         trunk, _ = trunk_and_head(model)
         reward_model = cls(copy.deepcopy(trunk).requires_grad_(True), generator, outputs)
         return reward_model.to(next(model.parameters()).device).eval()
@@ -65,8 +64,8 @@ class RewardModel(nn.Module):
     def features(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Hidden states (B, d) of the last real tokens of ids (B, L); mask (B, L) is true on real tokens.
 
-        The padding may be on either side, but each row's real tokens must be neighbours; ValueError where they do
-        not, or where a row has none. A row is read alone: neither padding nor the other rows have an influence.
+        Padding may be on either side, but a row's real tokens must be contiguous. ValueError if they are not, or if a
+        row has none. Neither padding nor the other rows influence a row's result.
         """
         mask = mask.bool()
         lengths = mask.sum(1)
@@ -78,16 +77,16 @@ class RewardModel(nn.Module):
         return hidden[torch.arange(len(ids), device=ids.device), lengths - 1]
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Rewards (B,), or (B, K) of K outputs, in float32 at least; parameters and errors as in `features`."""
+        """Rewards (B,), or (B, K) for K outputs, in at least float32. Parameters and errors: as in `features`."""
         last = self.features(ids, mask)
         scores = at_least_float32(self.head(last.to(self.head.weight.dtype)))
         return scores if len(self.names) > 1 else scores[:, 0]
 
     @torch.no_grad()
     def score_rollout(self, rollout, micro_batch_tokens: int = 2048) -> Tensor:
-        """Rewards (B,) or (B, K) of a rollout, without gradients: what `train_policy` takes for a reward.
+        """Rewards (B,) or (B, K) of a rollout, without gradients. Can be the reward function of `train_policy`.
 
-        A completion that was cut short is scored as it is, without an end token.
+        A completion that was cut short is scored without an end token.
         """
         ids, _, lengths = rollout.sequences()
         return self._in_pieces(self, ids, lengths, micro_batch_tokens)
@@ -96,7 +95,7 @@ class RewardModel(nn.Module):
     def score_texts(
         self, tokenizer, prompts: Sequence[str], completions: Sequence[str], micro_batch_tokens: int = 2048
     ):
-        """Rewards (B,) or (B, K) of texts, each completion taken as ended; without gradients."""
+        """Rewards (B,) or (B, K) of texts, without gradients. Every completion gets an end token."""
         prompts, completions = encode_prompts(tokenizer, prompts), encode_completions(tokenizer, completions)
         rows = [prompt + completion for prompt, completion in zip(prompts, completions, strict=True)]
         return self._in_pieces(self, *self._padded(rows), micro_batch_tokens)
@@ -111,7 +110,7 @@ class RewardModel(nn.Module):
         return ids.to(self.head.weight.device), mask.sum(1).to(self.head.weight.device)
 
     def _in_pieces(self, read, ids: Tensor, lengths: Tensor, micro_batch_tokens: int) -> Tensor:
-        """What `read` (forward or features) gives for right-padded ids (B, L), computed piece by piece."""
+        """Apply `read` (forward or features) to right-padded ids (B, L), piece by piece."""
         check_vocabulary(self.trunk, int(ids.max()))
         pieces = micro_batches_by_length(lengths, micro_batch_tokens)
         found = []
@@ -123,10 +122,10 @@ class RewardModel(nn.Module):
 
     @torch.no_grad()
     def normalise(self, scores: Tensor) -> None:
-        """Scale and shift the head so that `scores`, which it gave to reference samples, get mean 0 and variance 1.
+        """Scale and shift the head so that `scores`, its scores of reference samples, get mean 0 and variance 1.
 
-        scores: (B,) or (B, K); each output is normalised on its own. Raises ValueError where there are fewer than two
-        scores, or they are all alike or not finite.
+        scores: (B,) or (B, K); each output is normalised separately. ValueError if there are fewer than two scores, or
+        they are all the same or not finite.
         """
         if scores.ndim not in (1, 2) or scores.numel() != len(scores) * len(self.names):
             raise ValueError(
@@ -145,14 +144,14 @@ class RewardModel(nn.Module):
         self.head.bias.copy_(((bias - mean) / deviation).to(self.head.bias.dtype))
 
     def save(self, folder: str | Path, tokenizer=None) -> Path:
-        """Write the model, and the tokenizer if it is given, as an ordinary folder of `transformers`.
+        """Write the model, and the tokenizer if given, as an ordinary `transformers` folder.
 
-        `AutoModelForSequenceClassification.from_pretrained(folder)` then gives the same scores to texts that are
-        padded on the right. Its head has no constant, so ours goes into the bias of the trunk's last layer norm. Where
-        that has none (Llama), others see scores that are less by a constant, `reward_bias` in the configuration.
-        An architecture that `transformers` knows no such model for is written in a form that only `load` reads.
-        All of it or nothing: a save that fails or is killed leaves the folder as it was. Errors: `written_whole`, and a
-        ValueError where no padding token is known: others look for the last token before the padding.
+        `AutoModelForSequenceClassification.from_pretrained(folder)` then gives the same scores to right-padded texts.
+        Its head has no constant, so we move ours into the bias of the trunk's last layer norm. If that norm has no bias
+        (Llama), other tools see scores that lack the constant, `reward_bias` in the configuration. If `transformers`
+        has no such model for the architecture, only `load` can read the folder.
+        A save that fails or is killed leaves the folder as it was. Errors: `written_whole`, and a ValueError if there
+        is no padding token, because other tools need it to find the last real token.
         """
         config = copy.deepcopy(self.trunk.config)
         if tokenizer is not None:
@@ -183,9 +182,9 @@ class RewardModel(nn.Module):
         return Path(folder)
 
     def _folded_constant(self) -> tuple[dict[str, Tensor], list[float]]:
-        """The weights with the head's constant b moved into the trunk's last norm, and what could not be moved, (K,).
+        """The weights, with the head's constant b moved into the trunk's last norm, and what could not be moved (K,).
 
-        The least change v of the norm's bias with w . v = b; there is none where the outputs depend on each other.
+        The norm's bias changes by the smallest v with w . v = b. If the outputs are linearly dependent, none may exist.
         """
         state = {key: value.detach() for key, value in self.state_dict().items()}
         weight, bias = state["head.weight"].double(), state.pop("head.bias").double()
@@ -202,8 +201,8 @@ class RewardModel(nn.Module):
     def load(cls, folder: str | Path, device=None) -> "RewardModel":
         """Read a reward model that `save` wrote, or any model for sequence classification with a linear head `score`.
 
-        Raises FileNotFoundError where there is none; ValueError, with what is wrong, where the folder is damaged or has
-        no such head, as that of a language model.
+        FileNotFoundError if there is none. ValueError, with what is wrong, if the folder is damaged or has no such head
+        (a language model, for example).
         """
         folder = Path(folder)
         settle(folder)
@@ -224,7 +223,7 @@ class RewardModel(nn.Module):
 
     @classmethod
     def _load_own(cls, config, names: Sequence[str], folder: Path) -> "RewardModel":
-        """A model of an architecture that `transformers` knows no model for sequence classification of."""
+        """Load from our own format, used if `transformers` has no sequence classification for the architecture."""
         weights, _ = read_tensors(folder / OWN_FILE)
         trunk, found = (
             {key.removeprefix(part): value for key, value in weights.items() if key.startswith(part)}
@@ -240,7 +239,7 @@ class RewardModel(nn.Module):
 
 
 def _saved_names(config, folder: Path) -> list[str]:
-    """The names of the outputs in a saved configuration; ValueError unless they and their constants are in order."""
+    """The names of the outputs in a saved configuration. ValueError if they or their constants are invalid."""
     labels, bias = config.id2label, getattr(config, "reward_bias", None)
     if not labels or sorted(labels) != list(range(len(labels))) or len(set(labels.values())) < len(labels):
         raise ValueError(f"{folder / 'config.json'}: id2label must name the outputs 0, 1, ... It is {labels}. {AGAIN}")
@@ -254,11 +253,11 @@ def _saved_names(config, folder: Path) -> list[str]:
 
 
 def cautious(scores: Tensor, caution: float = 1.0) -> Tensor:
-    """One reward (B,) from those of an ensemble's members, (B, K): their mean less `caution` standard deviations.
+    """One reward (B,) from an ensemble's scores (B, K): their mean minus `caution` standard deviations.
 
-    A policy that is trained against one reward model finds out where it is wrong. Members that learned from different
-    ratings are seldom wrong in the same places, and where they disagree, this pays less (Coste et al. 2023, who
-    subtract the variance). Normalise the members first, so that they have one scale.
+    A policy trained against one reward model finds and exploits its errors. Members that learned from different ratings
+    seldom make the same errors, so this pays less where they disagree (Coste et al. 2023, who subtract the variance).
+    Normalise the members first, so that they share one scale.
     """
     if scores.ndim != 2 or scores.shape[1] < 2:
         raise ValueError(f"Expected scores (B, K) of two members or more; got the shape {tuple(scores.shape)}.")
@@ -277,7 +276,7 @@ def _output_names(outputs: int | Sequence[str]) -> tuple[str, ...]:
 
 
 def _shift_to_the_left(ids: Tensor, mask: Tensor) -> Tensor:
-    """The same rows with the real tokens first, so that positions count from the first real token."""
+    """Move each row's real tokens to the front, so that positions count from the first of them."""
     start = mask.int().argmax(1, keepdim=True)  # (B, 1) where the real tokens begin
     columns = torch.arange(ids.shape[1], device=ids.device) + start  # (B, L)
     return ids.gather(1, columns.clamp(max=ids.shape[1] - 1))

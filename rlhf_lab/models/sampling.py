@@ -1,13 +1,12 @@
-"""Sampling completions from a language model, and keeping everything that learning needs to know of them.
+"""Sample completions from a language model, and keep everything that learning needs to know about them.
 
 `sample` continues a batch of prompts of different length and returns a `Rollout`: tokens, texts, and the
-log-probability of every sampled token *at the time it was sampled*. `log_probs.py` computes the same numbers again, by
-another route. The two must agree.
+log-probability of every sampled token *at the time it was sampled*. `log_probs.py` computes the same numbers in
+another way, and the two must agree.
 
-Four things make it fast. A prompt of many completions is read once. Keys and values of past tokens are kept in memory
-that is reserved once, instead of being copied into a longer tensor at every token. A token is drawn by inverting the
-cumulative distribution: one random number a row, instead of one for each token of the vocabulary. And rows that have
-ended leave the batch.
+Four things make it fast. A prompt with many completions is read once. Memory for keys and values of past tokens is
+reserved once, so they are not copied into a longer tensor at every token. Tokens are drawn by inverting the cumulative
+distribution, with one random number per row instead of one per token of the vocabulary. Ended rows leave the batch.
 """
 
 from collections.abc import Sequence
@@ -22,13 +21,13 @@ from rlhf_lab.models.loading import check_vocabulary, context_length, trunk_and_
 from rlhf_lab.models.precision import BrokenModelError, check_weights, computes_in, in_its_precision, logits_of
 from rlhf_lab.models.tokens import decode_completions, encode_completions, encode_prompts, pad_left, pad_right
 
-# Logits in float32 are off by about 1e-5. A temperature below that makes whole nats of it, so it is greedy with dice.
+# Logits in float32 have errors of about 1e-5. Dividing by a smaller temperature blows these up to whole nats.
 SMALLEST_TEMPERATURE = 1e-5
 
 
 @dataclass(frozen=True)
 class Rollout:
-    """A batch of B completions with what is known of them. Tensors live on the model's device."""
+    """A batch of B completions and what is known about them. Tensors are on the model's device."""
 
     prompts: list[str]  # B prompts
     texts: list[str]  # B completions as text, without special tokens
@@ -45,9 +44,9 @@ class Rollout:
     def from_texts(
         cls, tokenizer, prompts: Sequence[str], completions: Sequence[str], ended=True, device=None
     ) -> "Rollout":
-        """Given texts as a rollout, to be scored or compared; `log_probs` are zeros, for nobody sampled them.
+        """Make a rollout from given texts, to score or compare them. They were not sampled, so `log_probs` are zeros.
 
-        ended: one bool for all, or one each: whether the end token follows the completion.
+        ended: whether an end token follows the completion; one bool for all, or one each.
         """
         if len(prompts) != len(completions):
             raise ValueError(f"{len(prompts)} prompts but {len(completions)} completions: one each is needed.")
@@ -129,7 +128,7 @@ class _ReservedLayer(DynamicLayer):
         return self.keys, self.values
 
     def take_rows(self, rows: Tensor) -> None:
-        """Go on with these rows of the batch, in place if they are fewer; one may be taken more than once."""
+        """Keep only these rows of the batch, in place if there are no more than before. Rows may be repeated."""
         self.all_keys, self.all_values = (self._taken(storage, rows) for storage in (self.all_keys, self.all_values))
 
     def _taken(self, storage: Tensor, rows: Tensor) -> Tensor:
@@ -142,8 +141,8 @@ class _ReservedLayer(DynamicLayer):
 def truncate_logits(logits: Tensor, top_k: int = 0, top_p: float = 1.0) -> Tensor:
     """Logits (B, V) with -inf outside the k likeliest tokens, and outside the smallest set of probability top_p.
 
-    top_k = 0 and top_p = 1 leave everything. The likeliest token always stays. top_p is applied to what top_k
-    has left, renormalised (Holtzman et al. 2019).
+    top_k = 0 and top_p = 1 keep everything. The likeliest token is always kept. top_p is applied after top_k, to the
+    renormalised rest (Holtzman et al. 2019).
     """
     if 0 < top_k < logits.shape[-1]:
         threshold = logits.topk(top_k, dim=-1).values[:, -1:]
@@ -167,13 +166,13 @@ def draw(probabilities: Tensor, uniform: Tensor) -> Tensor:
     # Rounding must not carry the product up to the total, past the last token of positive probability.
     target = torch.minimum(uniform * total, torch.nextafter(total, torch.zeros_like(total)))
     found = torch.searchsorted(cumulative, target[:, None], right=True).squeeze(1)
-    return found.clamp(max=probabilities.shape[1] - 1)  # where they are no numbers, which `sample` finds out
+    return found.clamp(max=probabilities.shape[1] - 1)  # only needed for NaN, which `sample` reports
 
 
 def _choose(logits: Tensor, uniform: Tensor, temperature: float, top_k: int, top_p: float) -> tuple[Tensor, Tensor]:
     """Tokens (b,) drawn from logits (b, V), and their log-probabilities (b,) in the whole distribution.
 
-    One pass of exponentials serves both: what is drawn is never too unlikely for a float, so log p may come from p.
+    One softmax serves both. A drawn token is never so unlikely that p underflows, so we can take the log of p.
     """
     if temperature not in (0, 1):
         logits = logits / temperature
@@ -203,22 +202,21 @@ def sample(
 ) -> Rollout:
     """Continue each prompt by at most `max_new_tokens` tokens, until the tokenizer's end token.
 
-    temperature divides the logits; 0 takes the likeliest token instead (greedy; the log-probabilities are
-    then those at temperature 1). top_k and top_p restrict what may be drawn, see `truncate_logits`.
-    generator decides the draws, on the CPU or the model's device; a CPU generator gives the same random
-    numbers on every device. All random numbers are drawn at once, (B, max_new_tokens) of them, so what one
-    row gets does not depend on when another ends.
+    temperature divides the logits; 0 takes the likeliest token (greedy, with log-probabilities at temperature 1).
+    top_k and top_p restrict what may be drawn, see `truncate_logits`.
+    generator decides the draws, on the CPU or the model's device. A CPU generator gives the same random numbers on
+    every device. All (B, max_new_tokens) of them are drawn at once, so when one row ends does not affect the others.
 
     The stored log-probabilities are those of the *whole* distribution at this temperature, because that is
     what `completion_log_probs` can recompute and what a policy gradient differentiates. With top_k or top_p
-    the tokens come from another, narrower distribution: fine for reading samples, wrong for policy gradients.
+    the tokens come from a narrower distribution: fine for reading samples, wrong for policy gradients.
 
-    keep_hidden also keeps the hidden state that each token was drawn from (zero on padding): a value head
-    can read them without another pass through the model.
+    keep_hidden also keeps the hidden state that each token was drawn from (zero on padding), so that a value head
+    needs no second pass through the model.
 
     Returns a Rollout of len(prompts) rows, T = tokens in the longest completion. The model is put in eval mode.
-    Raises ValueError on an empty list or prompt, a prompt too long for the model, or settings out of range, and
-    BrokenModelError, a ValueError, where the model's probabilities are not finite.
+    ValueError on an empty list or prompt, a prompt too long for the model, or settings out of range.
+    BrokenModelError, a ValueError, if the model's probabilities are not finite.
     """
     _check_settings(max_new_tokens, temperature, top_k, top_p)
     check_generator(generator)
@@ -248,14 +246,14 @@ def sample(
     bias = torch.zeros(B, 1, 1, P + T, dtype=computes_in(model), device=device)
     bias[:, 0, 0, :P].masked_fill_(~mask, lowest)
     causal = torch.full((P, P), lowest, dtype=bias.dtype, device=device).triu(1)
-    check_every = 1 if device.type == "cpu" else 16  # looking at `ended` makes the CPU wait for a GPU
+    check_every = 1 if device.type == "cpu" else 16  # reading `ended` makes the CPU wait for the GPU
 
     def read(ids: Tensor, attention: Tensor, positions: Tensor) -> Tensor:
-        """Hidden states (b, d) after the last of some more tokens (b, L)."""
+        """Read more tokens (b, L). Gives the hidden states (b, d) after the last of them."""
         inputs = {"input_ids": ids, "attention_mask": attention, "position_ids": positions}
         return trunk(**inputs, past_key_values=cache, use_cache=True).last_hidden_state[:, -1].to(model.dtype)
 
-    # The prompts: each different one is read once, and serves all rows that continue it.
+    # The prompts: each distinct one is read once, for all rows that continue it.
     first, which = (torch.tensor(places, device=device) for places in _distinct(rows))
     positions = (mask[first].cumsum(1) - 1).clamp(min=0)  # they count real tokens only
     state = read(ids[first], torch.minimum(bias[first, ..., :P], causal), positions)[which]  # (B, d)
@@ -278,7 +276,7 @@ def sample(
             going = int((~ended).sum())
             if going == 0:
                 break
-            if going < 0.8 * len(ended):  # enough have ended that copying the others pays
+            if going < 0.8 * len(ended):  # enough have ended to make copying the others worthwhile
                 keep = (~ended).nonzero().squeeze(1)
                 for layer in cache.layers:
                     layer.take_rows(keep)
@@ -310,7 +308,7 @@ def sample(
 
 
 def _distinct(rows: list[list[int]]) -> tuple[list[int], list[int]]:
-    """Where each different row comes first, and for every row the number of the one that it equals."""
+    """The index where each distinct row first occurs, and for every row the number of its distinct row."""
     number, first, which = {}, [], []
     for place, row in enumerate(map(tuple, rows)):
         if row not in number:
@@ -330,7 +328,7 @@ def _check_settings(max_new_tokens: int, temperature: float, top_k: int, top_p: 
 
 
 def check_temperature(temperature: float, besides: str = "") -> None:
-    """Raises ValueError where logits cannot be divided by it; `besides` is added to the sentence."""
+    """ValueError if logits cannot be divided by this temperature. besides: more text for the message."""
     if not isinstance(temperature, Real) or not SMALLEST_TEMPERATURE <= temperature < float("inf"):
         raise ValueError(
             f"temperature is {temperature!r}; it must be a finite number of at least {SMALLEST_TEMPERATURE:g}, for"
@@ -339,7 +337,7 @@ def check_temperature(temperature: float, besides: str = "") -> None:
 
 
 def check_generator(generator: torch.Generator | None) -> None:
-    """Raises ValueError for what is no generator, most of all a seed."""
+    """ValueError if this is not a generator. The usual mistake is to pass a seed."""
     if not (generator is None or isinstance(generator, torch.Generator)):
         raise ValueError(
             f"generator is {generator!r}, not a torch.Generator. Of a seed make one: torch.Generator().manual_seed(0)."
@@ -347,7 +345,7 @@ def check_generator(generator: torch.Generator | None) -> None:
 
 
 def _check_finite(model: nn.Module, log_probs: Tensor) -> None:
-    """Raises BrokenModelError where a log-probability (B, T) of a sampled token is not a finite number."""
+    """BrokenModelError if a log-probability (B, T) of a sampled token is not finite."""
     wrong = ~log_probs.isfinite().all(1)
     if bool(wrong.any()):
         check_weights(model)

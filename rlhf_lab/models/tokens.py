@@ -1,11 +1,11 @@
 """From text to token ids and back, and the two ways of padding.
 
-A document is a prompt and a completion. The prompt never ends in a space and the completion starts with
-one, so that the two can be tokenised apart and put together without a difference. A completion ends with
-the tokenizer's end token (EOS), unless it was cut short.
+A document is a prompt and a completion. The prompt never ends in a space and the completion starts with one, so
+tokenising them separately gives the same ids as tokenising them together. A completion ends with the tokenizer's end
+token (EOS), unless it was cut short.
 
-Padding goes on the *left* of prompts that are about to be continued, so that all next tokens are in one
-column, and on the *right* of complete sequences, where a causal model never looks at it.
+Prompts to be continued are padded on the *left*, so that all next tokens are in one column. Complete sequences are
+padded on the *right*, where a causal model never looks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,13 +17,13 @@ from rlhf_lab.texts import fault_in
 
 
 def encode_prompts(tokenizer, prompts: Sequence[str]) -> list[list[int]]:
-    """Token ids of each prompt, without special tokens. Raises ValueError on an empty prompt and on what is no text."""
+    """Token ids of each prompt, without special tokens. ValueError if a prompt is empty or not a text."""
     check_prompts(tokenizer, prompts)
     return _encode(tokenizer, prompts)
 
 
 def check_prompts(tokenizer, prompts: Sequence[str]) -> None:
-    """Raises ValueError where `encode_prompts` would, without encoding anything."""
+    """Raise the errors of `encode_prompts`, without encoding anything."""
     _check_texts(tokenizer, prompts, "prompt")
     if len(prompts) == 0:
         raise ValueError("The list of prompts is empty. Pass at least one prompt.")
@@ -36,9 +36,9 @@ def check_prompts(tokenizer, prompts: Sequence[str]) -> None:
 
 
 def encode_completions(tokenizer, completions: Sequence[str], ended: bool | Sequence[bool] = True) -> list[list[int]]:
-    """Token ids of each completion, with the end token where `ended` says so (default: everywhere).
+    """Token ids of each completion, with an end token if `ended` (one bool for all, or one each).
 
-    Raises ValueError on what is no text.
+    ValueError if a completion is not a text.
     """
     _check_texts(tokenizer, completions, "completion")
     if isinstance(ended, bool):
@@ -50,7 +50,7 @@ def encode_completions(tokenizer, completions: Sequence[str], ended: bool | Sequ
 
 
 def _check_texts(tokenizer, texts: Sequence[str], name: str) -> None:
-    """Raises TypeError for a single string, ValueError for what is no list of texts or a tokenizer without an end."""
+    """TypeError for a single string. ValueError if this is not a list of texts, or the tokenizer has no end token."""
     if isinstance(texts, str):
         raise TypeError(f"Expected a list of {name}s and got one string, {texts!r:.80}. Pass [{name}].")
     if isinstance(texts, Mapping) or not hasattr(texts, "__getitem__"):
@@ -63,7 +63,7 @@ def _check_texts(tokenizer, texts: Sequence[str], name: str) -> None:
 
 
 def _encode(tokenizer, texts: Sequence[str], at_once: int = 1000) -> list[list[int]]:
-    """Token ids of each text, a thousand texts at a time: the tokenizer's own records are large."""
+    """Token ids of each text. Encodes a thousand at a time, because the tokenizer's own results are large."""
     rows = []
     for start in range(0, len(texts), at_once):
         rows += tokenizer(list(texts[start : start + at_once]), add_special_tokens=False)["input_ids"]
@@ -71,16 +71,16 @@ def _encode(tokenizer, texts: Sequence[str], at_once: int = 1000) -> list[list[i
 
 
 def decode_completions(tokenizer, rows: Sequence[Sequence[int]]) -> list[str]:
-    """Text of each row of token ids, without special tokens and with its spaces as they were."""
+    """Text of each row of token ids, without special tokens and with its spaces unchanged."""
     return tokenizer.batch_decode(rows, skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
 
 def micro_batches_by_length(lengths: Tensor, tokens: int) -> list[Tensor]:
-    """Rows of given lengths (B,) in micro-batches of at most `tokens` tokens, padding included, longest rows first.
+    """Split rows of given lengths (B,) into micro-batches of at most `tokens` tokens, padding included, longest first.
 
-    A batch is computed micro-batch by micro-batch, each padded to its own longest row, and the gradients or results
-    are put together. Rows of about one length together need little padding; a mixed batch in one piece would be half
-    padding. A row longer than `tokens` is a micro-batch of its own. Returns indices of rows.
+    Each micro-batch is padded to its own longest row, and the gradients or results are combined. Rows of similar length
+    need little padding, whereas a mixed batch in one piece would be half padding. A row longer than `tokens` gets its
+    own micro-batch. Returns indices of rows.
     """
     order = lengths.argsort(descending=True, stable=True)
     micro_batches, start = [], 0
@@ -94,12 +94,12 @@ def micro_batches_by_length(lengths: Tensor, tokens: int) -> list[Tensor]:
 
 
 def pad_right(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor]:
-    """Rows of different length as one (B, L) tensor padded on the right, and the bool mask of what is real."""
+    """Rows of different length as one (B, L) tensor padded on the right, and a bool mask, true on real tokens."""
     return _pad(rows, pad_id, left=False)
 
 
 def pad_left(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor]:
-    """Rows of different length as one (B, L) tensor padded on the left, and the bool mask of what is real."""
+    """Rows of different length as one (B, L) tensor padded on the left, and a bool mask, true on real tokens."""
     return _pad(rows, pad_id, left=True)
 
 

@@ -1,14 +1,13 @@
-"""The value head: guesses, at every position of a text that is being written, the reward still to come."""
+"""The value head: predicts the reward still to come, at every position of a text."""
 
 from torch import Tensor, nn
 
 
 class ValueHead(nn.Module):
-    """Guesses, at every position, the reward still to come: a linear map from the hidden state, zero at first.
+    """Predicts the reward still to come at every position: a linear map of the hidden state, initially zero.
 
-    It sits on the policy's own trunk (Ziegler et al. 2019 share it too): a second trunk would cost another
-    forward and backward pass, 1.4 times the time of a step, for a critic that a linear map on the policy's
-    features already serves well.
+    It shares the policy's trunk, as in Ziegler et al. 2019. A separate trunk would need its own forward and backward
+    pass and make a step take 1.4 times as long, and a linear map on the policy's features already works well.
     """
 
     def __init__(self, hidden_size: int):

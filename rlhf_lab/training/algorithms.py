@@ -1,11 +1,11 @@
-"""What tells one policy-gradient algorithm from another: three choices.
+"""Policy-gradient algorithms. Each is a combination of three choices.
 
     advantage   how the rewards of a rollout become an advantage for each token
-    surrogate   which function of the new log-probabilities is minimised, and over what its tokens are averaged
-    kl_in       where the price of drifting from the reference is paid: in the reward, in the loss, or nowhere
+    surrogate   which function of the new log-probabilities is minimised, and how it is averaged over tokens
+    kl_in       where drifting from the reference is penalised: in the reward, in the loss, or nowhere
 
-The loop in `policy_gradient.py` does everything else, the same for all. The algorithms that have names in the
-literature are at the end of this file, a few lines each. A new one is another combination.
+The loop in `policy_gradient.py` does everything else, and is the same for all algorithms. Those with a name in the
+literature are defined at the end of this file, a few lines each. To make a new one, combine the choices differently.
 """
 
 from __future__ import annotations
@@ -41,25 +41,25 @@ from rlhf_lab.objectives.policy import (
 )
 
 Average = Callable[[Tensor], Tensor]  # mask (B, T) -> weights (B, T) of the tokens in a loss; zero on padding
-Baseline = Callable[[Tensor, int], Tensor]  # total rewards (B,), completions a prompt -> advantages (B,)
+Baseline = Callable[[Tensor, int], Tensor]  # total rewards (B,), completions per prompt -> advantages (B,)
 Estimate = Callable[[Tensor, Tensor], Tensor]  # log-probabilities of policy and reference (B, T) -> KL (B, T)
 Metrics = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class Experience:
-    """A scored rollout of B completions of up to T tokens, ready to learn from; or a part of one."""
+    """A scored rollout of B completions of up to T tokens, or a part of one, ready to learn from."""
 
     rollout: Rollout
-    scores: Tensor  # (B,) from the reward function, less the penalty for a missing end
+    scores: Tensor  # (B,) from the reward function, minus the penalty for a missing end
     reference_log_probs: Tensor | None  # (B, T) of the same tokens under the reference model, if there is one
-    values: Tensor | None = None  # (B, T) what the value head expected when the tokens were sampled, if there is one
+    values: Tensor | None = None  # (B, T) what the value head predicted at sampling time, if there is one
     group_size: int = 1  # completions of each prompt; those of one prompt are neighbours
-    kl_coefficient: float = 0.0  # price, in reward, of a nat of divergence
+    kl_coefficient: float = 0.0  # penalty for each nat of divergence, in units of reward
     advantages: Tensor | None = None  # (B, T) how much better than expected each token was
     returns: Tensor | None = None  # (B, T) what the values should have been
-    weights: Tensor | None = None  # (B, T) of the tokens in the loss of the minibatch that this is a part of
-    tokens: int = 0  # real tokens in that minibatch
+    weights: Tensor | None = None  # (B, T) weight of each token in the loss of the whole minibatch
+    tokens: int = 0  # real tokens in the whole minibatch
 
     @property
     def mask(self) -> Tensor:
@@ -80,7 +80,7 @@ class Experience:
         return replace(self, rollout=rollout, scores=self.scores[rows], **cut)
 
     def minibatch(self, rows: Tensor, average: Average) -> Experience:
-        """The experience of the given rows, with the weights of its tokens in their common loss."""
+        """The given rows as one minibatch, with the weight of each token in its loss."""
         chosen = self.select(rows)
         return replace(chosen, weights=average(chosen.mask), tokens=int(chosen.mask.sum()))
 
@@ -108,7 +108,7 @@ class CompletionAdvantage:
         return replace(experience, advantages=advantages[:, None] * experience.mask)
 
     def describe(self, experience: Experience) -> dict[str, float]:
-        """The share of prompts whose completions all got the same score: they teach nothing but the KL penalty."""
+        """The share of prompts whose completions all got the same score. Only the KL penalty can teach on those."""
         if experience.group_size < 2:
             return {}
         groups = experience.scores.reshape(-1, experience.group_size)
@@ -119,12 +119,12 @@ class CompletionAdvantage:
 class GeneralisedAdvantage:
     """Generalised advantage estimation (Schulman et al. 2015): token by token, against a value head."""
 
-    gamma: float = 1.0  # discount a token: a text is worth what it is worth, however long
+    gamma: float = 1.0  # discount per token; 1: a text's length does not change its worth
     lam: float = 0.95  # 0 trusts the value head, 1 the sampled rewards
     whiten_rewards: bool = False  # scale token rewards to variance 1 in each batch (their mean is kept)
     whiten_advantages: bool = True  # scale and shift advantages to variance 1 and mean 0 in each batch
     value_clip: float = 0.2  # how far a value may move from the old one before its loss stops rewarding it
-    value_coefficient: float = 0.1  # weight of the value loss; it shares the policy's trunk
+    value_coefficient: float = 0.1  # weight of the value loss; small, because the value head shares the policy's trunk
     needs_values: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -136,13 +136,13 @@ class GeneralisedAdvantage:
         if self.whiten_rewards:
             rewards = whiten(rewards, mask, shift_mean=False)
         advantages = gae(rewards, values, mask, self.gamma, self.lam)
-        returns = advantages + values  # before whitening: the values' target is in units of reward
+        returns = advantages + values  # before whitening, because the values predict plain rewards
         if self.whiten_advantages:
             advantages = whiten(advantages, mask)
         return replace(experience, advantages=advantages, returns=returns.masked_fill(~mask, 0.0))
 
     def describe(self, experience: Experience) -> dict[str, float]:
-        """How well the value head had foreseen the returns."""
+        """How well the value head predicted the returns."""
         return {"explained_variance": float(explained_variance(experience.values, experience.returns, experience.mask))}
 
 
@@ -151,7 +151,7 @@ class GeneralisedAdvantage:
 
 @dataclass(frozen=True)
 class ScoreFunction:
-    """-A log p (Williams 1992). Its gradient is that of the expected reward only for samples of this very policy."""
+    """-A log p (Williams 1992). Its gradient is right only on samples from the current policy."""
 
     average: Average = sequence_mean_token_sum  # the log-probability of a completion is the sum over its tokens
 
@@ -163,8 +163,8 @@ class ScoreFunction:
 class ClippedRatio:
     """-min(ratio A, clip(ratio) A), token by token (PPO, Schulman et al. 2017, eq. 7)."""
 
-    low: float = 0.2  # a ratio below 1 - low gets no gradient that takes it further down
-    high: float = 0.2  # a ratio above 1 + high gets none that takes it further up
+    low: float = 0.2  # no gradient pushes a ratio further down once it is below 1 - low
+    high: float = 0.2  # no gradient pushes a ratio further up once it is above 1 + high
     average: Average = token_mean
 
     def __call__(self, experience: Experience, log_probs: Tensor) -> tuple[Tensor, Metrics]:
@@ -175,9 +175,9 @@ class ClippedRatio:
 
 @dataclass(frozen=True)
 class ClippedCompletionRatio:
-    """The same with one ratio for a whole completion, the geometric mean of its tokens' (Zheng et al. 2025, eq. 5)."""
+    """The same, but with one ratio per completion: the geometric mean over its tokens (Zheng et al. 2025, eq. 5)."""
 
-    low: float = 3e-4  # far smaller than for single tokens: means vary far less
+    low: float = 3e-4  # far smaller than for single tokens, because means vary far less
     high: float = 4e-4
     average: Average = sequence_mean_token_mean
 
@@ -202,10 +202,10 @@ class Algorithm:
 
     advantage: CompletionAdvantage | GeneralisedAdvantage
     surrogate: ScoreFunction | ClippedRatio | ClippedCompletionRatio
-    kl_in: str | None = "reward"  # where the price of drifting is paid: "reward", "loss", or None for nowhere
-    kl_estimate: Estimate = kl_k1  # of each token's KL; in the loss k2 or k3, see `kl_penalty`
+    kl_in: str | None = "reward"  # where drifting is penalised: "reward", "loss", or None for nowhere
+    kl_estimate: Estimate = kl_k1  # of each token's KL; in the loss use k2 or k3, see `kl_penalty`
     epochs: int = 1  # passes over each rollout
-    minibatches: int = 1  # updates a pass
+    minibatches: int = 1  # updates per pass
 
     def __post_init__(self) -> None:
         if self.kl_in not in ("reward", "loss", None):
@@ -222,8 +222,8 @@ class Algorithm:
             )
 
     def rewards(self, experience: Experience) -> Tensor:
-        """Rewards of tokens (B, T): the score on the last; with the KL in the reward, each token also pays for its
-        own log p / q (Ziegler et al. 2019, eq. 2)."""
+        """Token rewards (B, T). The last token gets the score. With kl_in="reward", each token also pays for its own
+        log p / q (Ziegler et al. 2019, eq. 2)."""
         policy, reference = experience.rollout.log_probs, experience.reference_log_probs
         if self.kl_in == "reward":
             kl, coefficient = self.kl_estimate(policy, reference), experience.kl_coefficient
@@ -232,26 +232,26 @@ class Algorithm:
         return token_rewards(experience.scores, kl, experience.mask, coefficient)
 
     def kl_penalty(self, experience: Experience, log_probs: Tensor) -> Tensor | float:
-        """What is added to the loss of each token (B, T), and differentiated: 0 unless the KL is in the loss.
+        """The KL penalty on the loss of each token (B, T), with gradients; 0 unless kl_in is "loss".
 
-        What this pulls at depends on the estimate. On samples of the policy itself the gradient of k2 is that of the
-        token's KL; k1's is zero on average, whatever the drift; k3's is that of the KL the other way round (Tang and
-        Munos 2025, "On a few pitfalls in KL divergence gradient estimation for RL"). And each token answers for its
-        own KL only, not for that of the tokens that follow from it, as it does with the KL in the reward.
+        The estimate decides what its gradient does, on samples from the policy itself. k2 has the gradient of the
+        token's KL. k1's is zero on average, however large the drift. k3 has that of the reverse KL (Tang and Munos
+        2025, "On a few pitfalls in KL divergence gradient estimation for RL"). In the loss, a token is charged for
+        its own KL only; in the reward, it is also charged for the tokens that follow from it.
         """
         if self.kl_in != "loss" or not experience.kl_coefficient:
             return 0.0
         return experience.kl_coefficient * self.kl_estimate(log_probs, experience.reference_log_probs)
 
     def compute_advantages(self, experience: Experience) -> Experience:
-        """The experience with its advantages filled in, and the returns where a value head is to learn them."""
+        """Fill in the advantages, and the returns if there is a value head to learn them."""
         return self.advantage(experience, self.rewards(experience))
 
     def loss(self, part: Experience, log_probs: Tensor, values: Tensor | None) -> tuple[Tensor, Metrics]:
-        """What a part of a minibatch adds to its loss, and to its metrics, under the current policy.
+        """What a part of a minibatch adds to the minibatch's loss and metrics, under the current policy.
 
-        log_probs, and values where there is a value head: (B, T). Losses and metrics of all parts add up to those
-        of the minibatch, except for those called largest_...
+        log_probs: (B, T). values: (B, T) if there is a value head. The losses and metrics of all parts add up to
+        those of the minibatch, except for the metrics called largest_...
         """
         surrogate, metrics = self.surrogate(part, log_probs)
         policy_loss = part.weighted(surrogate + self.kl_penalty(part, log_probs))
@@ -291,13 +291,13 @@ GRPO = Algorithm(
     epochs=2,
 )
 
-# Liu et al. 2025, "Understanding R1-Zero-like training": without the two divisions, by the standard deviation and by
-# the length. (The paper divides the sum by a constant, which an optimiser like Adam does not notice.)
+# Liu et al. 2025, "Understanding R1-Zero-like training": GRPO that divides neither by the standard deviation nor by the
+# length. (The paper divides the sum by a constant. With an optimiser like Adam, that makes no difference.)
 DR_GRPO = Algorithm(
     CompletionAdvantage(group_centred), ClippedRatio(average=sequence_mean_token_sum), kl_in=None, epochs=2
 )
 
-# Yu et al. 2025, "DAPO": every token counts alike, and there is more room upwards than downwards
+# Yu et al. 2025, "DAPO": every token counts the same, and a ratio may rise further than it may fall
 DAPO = Algorithm(CompletionAdvantage(group_relative), ClippedRatio(high=0.28), kl_in=None, epochs=2)
 
 # Zheng et al. 2025, "Group sequence policy optimization"

@@ -1,7 +1,7 @@
-"""Best-of-n on a rollout: which samples are picked, and the examples that rejection sampling learns from.
+"""Best-of-n on a rollout: pick the best samples, and turn them into examples for rejection sampling.
 
-What it earns and how far it drifts: `objectives/best_of_n.py`. Learning from what was picked is SFT
-(`language_model.py`). In a flat list of samples, those of a prompt are neighbours.
+`objectives/best_of_n.py` computes how much reward this gains and how far it drifts. Training on the picked samples is
+SFT (`language_model.py`). In a flat list of samples, those of one prompt are neighbours.
 """
 
 import torch
@@ -12,18 +12,18 @@ from rlhf_lab.models.sampling import Rollout
 
 
 def best_index_per_prompt(rewards: Tensor, n: int) -> Tensor:
-    """Row (B / n,) of the best sample of each prompt; of equals the first. rewards: (B,), n samples of each prompt.
+    """Row (B / n,) of the best sample of each prompt. rewards: (B,), n samples of each prompt.
 
-    Samples are drawn independently, so the first of equals is as good a choice as one by chance.
+    In a tie the first one wins. That is as good as a random choice, because samples are drawn independently.
     """
     groups = _groups(rewards, n)
     return groups.argmax(1) + n * torch.arange(len(groups), device=rewards.device)
 
 
 def random_index_per_prompt(rewards: Tensor, n: int, generator: torch.Generator | None = None) -> Tensor:
-    """Row (B / n,) of one sample of each prompt by chance: the matched control of `best_index_per_prompt`.
+    """Row (B / n,) of one random sample of each prompt: the matched control of `best_index_per_prompt`.
 
-    As many samples are drawn and as many kept. Only the reward has no say.
+    It draws and keeps the same numbers of samples, but ignores the reward.
     """
     count = len(_groups(rewards, n))
     picked = torch.randint(n, (count,), generator=generator)
@@ -34,7 +34,7 @@ def rejection_sampling_examples(rollout: Rollout, rows: Tensor) -> list[Completi
     """The completions of these rows as examples to imitate (rejection sampling fine-tuning: Touvron et al. 2023,
     "Llama 2", section 3.2.3; expert iteration: Anthony et al. 2017).
 
-    A completion that was cut short is left out: training would put an end token behind it, and teach the model to
+    Completions that were cut short are left out. Training would add an end token to them, and so teach the model to
     stop in the middle of a sentence.
     """
     ended = rollout.ended.tolist()

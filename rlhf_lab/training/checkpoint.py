@@ -1,7 +1,7 @@
-"""Saving a run so that it can go on later, to the bit: weights, optimiser, random state, and where it was.
+"""Save a training run so that it can continue later, bit for bit: weights, optimiser, random state and progress.
 
-One safetensors file: nothing is pickled, and a file is replaced whole or not at all. It also says which run it is of
-(`describe`): settings, data, reward. Another run's checkpoint is refused, with what differs.
+A checkpoint is one safetensors file. Nothing is pickled, and a file is replaced completely or not at all. It also
+identifies its run by settings, data and reward (`describe`). A different run is refused, with a list of differences.
 """
 
 import hashlib
@@ -19,8 +19,8 @@ from rlhf_lab.models.folders import flush, read_tensors
 
 FILE_NAME = "checkpoint.safetensors"
 
-# Settings that may change when a run goes on: what is seen of it, how much is computed at once, when it is stopped. Its
-# number of steps must not, and `TrainingLoop` names that.
+# Settings that may change when a run resumes: what is reported, how much is computed at once, when to stop. The number
+# of steps must not change, however it was set: `TrainingLoop` adds it to the identity itself.
 FREE = {"evaluate_every", "checkpoint_every", "samples_shown", "micro_batch_tokens", "kl_limit", "epochs", "steps"}
 
 
@@ -28,10 +28,10 @@ FREE = {"evaluate_every", "checkpoint_every", "samples_shown", "micro_batch_toke
 
 
 def describe(part: object) -> object:
-    """What a checkpoint remembers of a part of a run, in JSON: enough to notice that another run has another one.
+    """A description of one part of a run, in JSON, that lets a checkpoint notice when that part has changed.
 
-    Numbers and texts are kept as they are, dataclasses field by field. Of functions the name is kept, of collections,
-    tensors and modules a fingerprint, and so for what a method is bound to.
+    Numbers and strings are kept as they are, and dataclasses field by field. Collections, tensors and modules become
+    fingerprints. Functions become their names; a method also keeps the description of the object it is bound to.
     """
     if part is None or isinstance(part, bool | int | float | str):
         return part
@@ -49,7 +49,7 @@ def describe(part: object) -> object:
 
 
 def fingerprint(parts: object) -> str:
-    """Eight characters that other parts are very unlikely to have."""
+    """A hash of eight characters. Different parts are very unlikely to share one."""
     digest = hashlib.blake2b(digest_size=4)
     for part in parts:
         data = part.detach().cpu().contiguous().reshape(-1).view(torch.uint8) if isinstance(part, Tensor) else None
@@ -58,7 +58,7 @@ def fingerprint(parts: object) -> str:
 
 
 def differences(then: Mapping, now: Mapping, before: str = "") -> list[str]:
-    """What differs between two descriptions, each in words."""
+    """The differences between two descriptions, each in words."""
     found = []
     for key in [*then, *(key for key in now if key not in then)]:
         a, b = then.get(key), now.get(key)
@@ -74,7 +74,7 @@ def differences(then: Mapping, now: Mapping, before: str = "") -> list[str]:
 
 
 def make_folder(folder: str | Path) -> Path:
-    """Make the folder of checkpoints where it is not there; ValueError where that is impossible."""
+    """Make the folder for checkpoints if it does not exist. ValueError if that fails."""
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -94,7 +94,7 @@ def save_checkpoint(
 ) -> Path:
     """Write modules (by name), the optimiser's moments, a generator's state, and `state` (JSON) into a folder.
 
-    identity: which run it is, by `describe`.
+    identity: identifies the run, made with `describe`.
     """
     tensors = {f"module/{key}": value for key, value in _named_tensors(modules).items()}
     for i, parameter in enumerate(_parameters(optimizer)):
@@ -119,10 +119,10 @@ def load_checkpoint(
     generator: torch.Generator | None = None,
     identity: dict | None = None,
 ) -> dict:
-    """Put everything back as `save_checkpoint` found it, in place, and return `state`.
+    """Restore what `save_checkpoint` wrote, in place, and return `state`.
 
-    Nothing is put back unless everything fits. Raises FileNotFoundError where there is no checkpoint, ValueError where
-    it is damaged, belongs to another model, or to another run than `identity` (None: not looked at).
+    Nothing is changed unless everything fits. FileNotFoundError if there is no checkpoint. ValueError if it is damaged,
+    belongs to another model, or belongs to another run than `identity` (None: not checked).
     """
     path = Path(folder) / FILE_NAME
     if not path.is_file():
@@ -172,7 +172,7 @@ def _module_of(key: str) -> str:
 def _refuse_shapes(
     stored: Mapping[str, Tensor], targets: Mapping[str, Tensor], path: Path, of: set[str] | None = None
 ) -> None:
-    """Raises ValueError where tensors of modules, `of` these or of all, have another shape or are not there."""
+    """ValueError if a stored tensor is missing or has another shape. of: only check these modules (None: all)."""
     for key in [*targets, *(key for key in stored if key not in targets)]:
         there, here = (tuple(tensors[key].shape) if key in tensors else "missing" for tensors in (stored, targets))
         if there != here and (of is None or _module_of(key) in of):
@@ -183,7 +183,7 @@ def _refuse_shapes(
 
 
 def _moments(saved: Mapping[str, Tensor], parameters: Sequence[nn.Parameter], path: Path) -> dict[int, dict]:
-    """The moments of each parameter, by its number. ValueError where one has another shape: the step would crash."""
+    """The moments of each parameter, by its number. ValueError if a shape is wrong: the next step would crash."""
     moments: dict[int, dict] = {}
     for key in [key for key in saved if key.startswith("optimizer/")]:
         _, number, name = key.split("/")
@@ -199,7 +199,7 @@ def _moments(saved: Mapping[str, Tensor], parameters: Sequence[nn.Parameter], pa
 
 
 def _named_tensors(modules: dict[str, nn.Module]) -> dict[str, Tensor]:
-    """Parameters and buffers of several modules under one roof; weights shared by two layers once."""
+    """Parameters and buffers of several modules in one dict. Weights shared by two layers appear once."""
     tensors = {}
     for name, module in modules.items():
         tensors |= {f"{name}.{key}": value for key, value in module.named_parameters()}

@@ -1,7 +1,7 @@
-"""Training a language model, and fine-tuning it on demonstrations (SFT): the same loop with another mask.
+"""Train a language model, or fine-tune it on demonstrations (SFT). Both use the same loop, with different masks.
 
-A document is anything with a `prompt` and a `completion`. A language model learns to predict every token of
-it; SFT learns only the completion and its end token, because the prompt is what the user will write.
+A document is any object with a `prompt` and a `completion`. Pre-training learns to predict all its tokens. SFT learns
+only the completion and its end token, because the user will write the prompt.
 """
 
 import math
@@ -34,16 +34,16 @@ from rlhf_lab.training.optimisation import (
 class LanguageModelConfig:
     """Settings of `train_language_model`; the defaults train a tiny model from scratch."""
 
-    epochs: float = 1.0  # passes over the documents; ignored where steps is given
+    epochs: float = 1.0  # passes over the documents; ignored if steps is given
     steps: int | None = None  # optimiser steps; None: as many as the epochs need
-    batch_size: int = 64  # documents a step
+    batch_size: int = 64  # documents per step
     micro_batch_tokens: int = 1024  # tokens computed at once, padding included; a batch's gradients are added up
     completion_only_loss: bool = False  # True: learn the completion and its end token only (SFT)
-    learning_rate: float = 3e-3  # at its highest; fine-tuning wants about a tenth
+    learning_rate: float = 3e-3  # at its highest; fine-tuning needs about a tenth of this
     warmup_fraction: float = 0.05  # share of the steps over which the learning rate rises
     final_fraction: float = 0.05  # learning rate of the last step, as a share of the highest
-    muon: bool = False  # True: Muon instead of AdamW for the matrices; from scratch, half the steps do
-    weight_decay: float = 0.1  # pulls matrices towards zero, not biases nor layer norms
+    muon: bool = False  # True: Muon instead of AdamW for the matrices; from scratch, it needs half the steps
+    weight_decay: float = 0.1  # pulls matrices towards zero, but not biases or layer norms
     max_gradient_norm: float = 1.0  # longer gradients are shortened to this
     evaluate_every: int = 0  # steps between calls of `evaluate`; 0: only after the last step
     checkpoint_every: int = 0  # steps between checkpoints; 0: only at the end
@@ -68,15 +68,15 @@ def train_language_model(
 ) -> TrainingResult:
     """Train `model` in place on documents (objects with .prompt and .completion).
 
-    callback gets one record a step: step (from 1), total, loss (nats a token), learning_rate, gradient_norm,
-    tokens (real ones so far), seconds (so far), step_seconds, and what `evaluate` returned when it was its turn.
+    callback gets one record per step: step (from 1), total, loss (nats per token), learning_rate, gradient_norm,
+    tokens (real ones so far), seconds (so far), step_seconds, and the results of `evaluate` whenever it is due.
     generator decides the order of the documents. options: callback, evaluate, checkpoint and resume, see `RunOptions`.
 
-    Interrupted, it returns after the current step, `interrupted` is True, and the model keeps what it learned.
-    If a loss or gradient is not a finite number, it ends with the weights that had the lowest loss and says so in
+    If interrupted, it returns after the current step: `interrupted` is True, and the model keeps what it learned.
+    If a loss or gradient is not finite, it stops, goes back to the weights with the lowest loss, and says so in
     `stopped`. A model in bfloat16 gets float32 weights, see `models/precision.py`.
-    Raises ValueError on no documents, one that is empty or longer than the model reads, settings that make no sense,
-    and a model that cannot learn.
+    ValueError if there are no documents, one is empty or too long for the model, a setting makes no sense, or the
+    model cannot learn.
     """
     config = config or LanguageModelConfig()
     check_settings(config, LanguageModelConfig)
@@ -121,9 +121,9 @@ def train_language_model(
 
 
 def backward_language_model_loss(model: nn.Module, batch: list[_Row], pad_id: int, micro_batch_tokens: int) -> float:
-    """Mean cross-entropy of the learned tokens of a batch; adds its gradient to the model's. Returns nats a token.
+    """Mean cross-entropy of a batch over the tokens to learn, in nats per token. Adds its gradient to the model's.
 
-    Equal to `objectives.language_model.language_model_loss`, with logits only where a token is learned.
+    Equal to `objectives.language_model.language_model_loss`, but computes logits only for the tokens to learn.
     """
     trunk, head = trunk_and_head(model)
     device = next(model.parameters()).device
@@ -144,7 +144,7 @@ def backward_language_model_loss(model: nn.Module, batch: list[_Row], pad_id: in
 
 @torch.no_grad()
 def held_out_loss(model: nn.Module, tokenizer, documents: Sequence, completion_only_loss: bool = False) -> float:
-    """Mean cross-entropy in nats a token of documents that the model was not trained on; e^loss is the perplexity."""
+    """Mean cross-entropy, in nats per token, on documents the model was not trained on. e^loss is the perplexity."""
     rows = _tokenise(model, tokenizer, documents, completion_only_loss)
     return backward_language_model_loss(model.eval(), rows, tokenizer.pad_token_id, micro_batch_tokens=2048)
 

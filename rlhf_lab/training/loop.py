@@ -1,4 +1,4 @@
-"""What every loop shares while it runs: its records, stopping it cleanly, saving it, and the allocator."""
+"""What all training loops share while they run: records, clean stops, checkpoints, and the memory allocator."""
 
 import ctypes
 import math
@@ -21,25 +21,25 @@ from rlhf_lab.training.checkpoint import describe, load_checkpoint, make_folder,
 
 @dataclass
 class TrainingResult:
-    """What a run reports: one record of metrics a step, and how it ended."""
+    """What a run reports: one record of metrics per step, and how it ended."""
 
     history: list[dict] = field(default_factory=list)  # the records that the callback got, in order
     interrupted: bool = False  # stopped by the user; the model keeps what it had learned
-    stopped: str = ""  # why a guard stopped the run, a sentence; empty if none did
+    stopped: str = ""  # a sentence that says why a guard stopped the run; empty if none did
 
     @property
     def last(self) -> dict:
-        """The last record; empty if no step was finished."""
+        """The last record; empty if no step finished."""
         return self.history[-1] if self.history else {}
 
 
 class RunOptions(TypedDict, total=False):
-    """What every loop takes besides its own settings, and hands to `TrainingLoop` as it is."""
+    """Options that every loop takes besides its own settings, and passes on to `TrainingLoop`."""
 
-    callback: Callable[[dict], None] | None  # gets the record of each step: a progress bar, a live chart
-    evaluate: Callable[[], dict] | None  # its numbers join the record of a step, when it is time and at the end
+    callback: Callable[[dict], None] | None  # gets the record of each step, for a progress bar or a live chart
+    evaluate: Callable[[], dict] | None  # its numbers are added to a step's record, when due and at the end
     checkpoint: str | Path | None  # a folder to save to
-    resume: bool  # go on from there, and end as an uninterrupted run does; the checkpoint of another run is refused
+    resume: bool  # continue from the checkpoint, as if never interrupted; another run's checkpoint is refused
 
 
 class TrainingLoop:
@@ -50,12 +50,12 @@ class TrainingLoop:
                 ...  # one step
                 run.report(loss=loss)
 
-    It numbers and times the steps, keeps the records, calls back, evaluates and saves when it is time. Ctrl-C
-    or Jupyter's stop button ends the loop *after* the current step: in the middle of one, half of the weights
-    could be updated. A second interrupt ends it at once.
+    It numbers and times the steps, keeps the records, and evaluates, saves and calls back when due. Ctrl-C or
+    Jupyter's stop button ends the loop *after* the current step, because stopping in the middle could leave half of
+    the weights updated. A second interrupt ends it at once.
 
-    state is what a checkpoint remembers besides weights, moments and the generator: numbers only. identity has the
-    parts of the run, by name, that must be the same when it goes on: settings, data, reward (see `describe`).
+    state: numbers that a checkpoint keeps besides weights, moments and the generator. identity: the parts of the run,
+    by name, that must be the same when it resumes: settings, data, reward (see `describe`).
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class TrainingLoop:
         if resume:
             self._go_on()
         elif checkpoint is not None:
-            make_folder(checkpoint)  # a place that can't be written shows now, and not after the training
+            make_folder(checkpoint)  # fail now if it can't be written, not after the training
         self._stop_requested, self._in_step, self._previous_handler = False, False, None
         self._kept: list[Tensor] = []  # the weights that `stop` puts back; none before the first good loss
         self._kept_from = "at the start"
@@ -112,7 +112,7 @@ class TrainingLoop:
             yield self.state["step"]
 
     def keep(self, why: str) -> None:
-        """Remember the weights as they are now, for `stop`; why says what is good about them."""
+        """Remember the current weights for `stop`. why: what is good about them, in words."""
         step = self.state["step"]
         self._kept_from = f"after step {step}, {why}" if step else "at the start"
         self._kept = self._kept or [weight.detach().clone() for weight in self._weights()]
@@ -120,15 +120,15 @@ class TrainingLoop:
             kept.copy_(weight.detach())
 
     def keep_if_best(self, loss: float) -> None:
-        """`keep` the weights that gave this loss, if it is the lowest so far, averaged over the last ten or so."""
+        """`keep` the current weights if the loss, averaged over about the last ten steps, is the lowest so far."""
         self._average_loss = loss if self._average_loss is None else 0.9 * self._average_loss + 0.1 * loss
         if self._average_loss <= self._lowest_loss:
             self._lowest_loss = self._average_loss
             self.keep("where the loss was lowest")
 
     def stop(self, reason: str) -> None:
-        """End the run because something is wrong, with the weights that were kept; the reason is a sentence for the
-        learner. The last checkpoint stays as it is: the optimiser's moments are not of those weights."""
+        """End the run because something is wrong, and restore the kept weights. reason: a sentence for the learner.
+        The last checkpoint is not overwritten, because the optimiser's moments do not belong to those weights."""
         for kept, weight in zip(self._kept, self._weights(), strict=False):
             weight.detach().copy_(kept)
         self.result.stopped = f"{reason} The weights are put back to where they were {self._kept_from}."
@@ -172,7 +172,7 @@ class TrainingLoop:
             self.optimizer.zero_grad(set_to_none=True)
         if (error is None and not self.result.stopped) or (interrupted and not self._in_step):
             self._save()
-        return interrupted  # a KeyboardInterrupt ends here, other errors go on
+        return interrupted  # swallows a KeyboardInterrupt, passes on other errors
 
     def _on_interrupt(self, signum, frame) -> None:
         if self._stop_requested:
@@ -180,7 +180,7 @@ class TrainingLoop:
         self._stop_requested = True
 
     def _go_on(self) -> None:
-        """Take up the run of the checkpoint."""
+        """Resume the run in the checkpoint."""
         self.state = load_checkpoint(self.checkpoint, self.modules, self.optimizer, self.generator, self.identity)
         if self.state["step"] >= self.total:
             warnings.warn(
@@ -195,7 +195,7 @@ class TrainingLoop:
 
 
 def is_due(step: int, every: int) -> bool:
-    """Whether something that happens every so many steps (0: never) happens at this one."""
+    """Whether something that happens every `every` steps (0: never) is due at this one."""
     return every > 0 and step % every == 0
 
 
@@ -203,10 +203,10 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h
 
 
 def keep_freed_memory() -> None:
-    """Tell Linux's C library to keep freed memory for the next step instead of handing it back.
+    """Tell Linux's C library to keep freed memory for the next step. Does nothing on other systems.
 
-    By default glibc returns every large block to the kernel, which must then clear its pages when the next
-    step asks for them again: a quarter of a training step on a CPU, for nothing. Elsewhere a no-op.
+    By default glibc returns every large block to the kernel, which must clear the pages before it gives them out
+    again. On a CPU that wastes a quarter of each training step.
     """
     if not sys.platform.startswith("linux"):
         return

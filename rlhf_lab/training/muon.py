@@ -1,10 +1,10 @@
 """Muon: an optimiser that learns a language model from scratch in about half the steps of AdamW.
 
-AdamW rescales every number of a gradient on its own. Muon takes a matrix as a whole: it replaces the
-(momentum of the) gradient U S V' by U V', so that the step is of one size in all directions instead of nearly
-all in a few (Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks"). It is for the
-matrices inside the blocks. Embeddings, biases and norms stay with AdamW. Steps are scaled to the size that
-AdamW's would have (Liu et al. 2025, "Muon is scalable for LLM training"), so one learning rate serves both.
+AdamW rescales every number of a gradient on its own. Muon looks at a whole matrix: it replaces the (momentum of
+the) gradient U S V' by U V'. The step then has the same size in all directions, instead of going almost entirely
+in a few (Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks"). Muon handles the matrices
+inside the blocks, and AdamW the embeddings, biases and norms. Muon's steps are scaled to the size of AdamW's
+(Liu et al. 2025, "Muon is scalable for LLM training"), so one learning rate serves both.
 """
 
 from collections import defaultdict
@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 
 def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
-    """U V' of each matrix U S V' in (n, rows, columns), to within about a third: singular values in 0.7 .. 1.2.
+    """Approximate U V' of each matrix U S V' in (n, rows, columns). Singular values come out in 0.7 .. 1.2, not 1.
 
-    A quintic Newton-Schulz iteration, which needs only products: x <- a x + (b A + c A A) x with A = x x', where
-    the coefficients were chosen by Jordan et al. to lift small singular values fast.
+    A quintic Newton-Schulz iteration, which only multiplies matrices: x <- a x + (b A + c A A) x with A = x x'.
+    Jordan et al. chose the coefficients to raise small singular values fast.
     """
     a, b, c = 3.4445, -4.7750, 2.0315
     tall = matrices.shape[1] > matrices.shape[2]
@@ -49,7 +49,7 @@ class Muon(torch.optim.AdamW):
                 for parameter, step in zip(parameters, steps, strict=True):
                     parameter.mul_(1.0 - group["lr"] * group["weight_decay"])
                     parameter.add_(step, alpha=-group["lr"] * size)
-                    parameter.grad = None  # done: AdamW passes over it
+                    parameter.grad = None  # makes AdamW skip it
         super().step()
 
     def _direction(self, parameter: nn.Parameter) -> Tensor:
@@ -61,7 +61,7 @@ class Muon(torch.optim.AdamW):
 
 
 def make_muon(model: nn.Module, weight_decay: float = 0.0) -> Muon:
-    """Muon for the matrices of all layers but the embeddings and the output head, AdamW for the rest."""
+    """Muon for all matrices except the embeddings and the output head, AdamW for the rest."""
     apart = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
     apart.add(id(model.get_output_embeddings().weight))
     trained = [p for p in model.parameters() if p.requires_grad]

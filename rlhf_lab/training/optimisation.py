@@ -1,4 +1,4 @@
-"""What all loops share: settings that make sense, the optimiser, its learning rate over time, the order of the data."""
+"""What all training loops share: checks of settings, the optimiser, the learning-rate schedule, the order of data."""
 
 import math
 import sys
@@ -11,7 +11,7 @@ from torch import nn
 from rlhf_lab.models.sampling import check_generator
 
 LEAST, MOST = sys.float_info.min, sys.float_info.max
-# What the settings of a loop may be, for those that it has: in words, the kind of number, the lowest and the highest.
+# Allowed values of settings: (in words, type of number, lowest, highest, names of the settings).
 _RULES = (
     ("a whole number of at least 1", Integral, 1, MOST, "steps batch_size samples_per_prompt max_new_tokens"),
     ("a whole number of at least 1", Integral, 1, MOST, "micro_batch_tokens"),
@@ -25,7 +25,7 @@ _RULES = (
 
 
 def check_settings(config, kind: type) -> None:
-    """Raises ValueError, with what is allowed, for settings of another kind, or one with which a loop could not run."""
+    """ValueError, saying what is allowed, if config is not of this kind or a setting is out of range."""
     if not isinstance(config, kind):
         raise ValueError(
             f"config is a {type(config).__name__}; it must be a {kind.__name__}, or None for the defaults."
@@ -39,7 +39,7 @@ def check_settings(config, kind: type) -> None:
 
 
 def make_optimizer(parameters: Iterable[nn.Parameter], weight_decay: float = 0.0) -> torch.optim.AdamW:
-    """AdamW that decays matrices and embeddings, but neither biases nor layer norms. Set lr before each step."""
+    """AdamW that decays matrices and embeddings, but not biases or layer norms. Set lr before each step."""
     trained = [p for p in parameters if p.requires_grad]
     groups = [
         {"params": [p for p in trained if p.ndim >= 2], "weight_decay": weight_decay},
@@ -50,7 +50,7 @@ def make_optimizer(parameters: Iterable[nn.Parameter], weight_decay: float = 0.0
 
 
 def warmup_cosine(step: int, total: int, peak: float, warmup: int, final_fraction: float = 0.1) -> float:
-    """Learning rate of step 0 .. total - 1: a straight rise over `warmup` steps, then half a cosine down to
+    """Learning rate of step 0 .. total - 1. It rises linearly over `warmup` steps, then falls along half a cosine to
     final_fraction * peak."""
     if step < warmup:
         return peak * (step + 1) / warmup
@@ -59,9 +59,9 @@ def warmup_cosine(step: int, total: int, peak: float, warmup: int, final_fractio
 
 
 def apply_gradients(optimizer: torch.optim.Optimizer, learning_rate: float, max_norm: float) -> float:
-    """Clip the gradients to a total norm, take a step, clear them. Returns the norm before clipping.
+    """Clip the gradients to a total norm, take a step, clear the gradients. Returns the norm before clipping.
 
-    Where the norm is not finite no step is taken and the weights stay as they were.
+    If the norm is not finite, no step is taken and the weights do not change.
     """
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     norm = float(nn.utils.clip_grad_norm_(parameters, max_norm))
@@ -74,7 +74,7 @@ def apply_gradients(optimizer: torch.optim.Optimizer, learning_rate: float, max_
 
 
 def not_finite(step: int, loss: float, norm: float, learning_rate: float, updated: bool) -> str:
-    """What to tell the learner when a loss or gradient is not a finite number; updated: whether there was an update."""
+    """The message for a loss or gradient that is not finite. updated: whether any update has happened yet."""
     what = f"the loss or its gradient is not a finite number (loss {loss}, gradient norm {norm})"
     if not updated:
         return (
@@ -92,17 +92,17 @@ def random_generator(seed: int) -> torch.Generator:
 
 
 def draw_seed(generator: torch.Generator | None) -> int:
-    """A seed drawn from a generator (None: torch's global one), to make others from."""
+    """A seed drawn from a generator (None: torch's global one), for making other generators."""
     check_generator(generator)
     device = "cpu" if generator is None else generator.device
     return int(torch.randint(2**62, (), generator=generator, device=device))
 
 
 def shuffled_batches(count: int, size: int, seed: int, start: int = 0) -> Iterator[list[int]]:
-    """Batches of indices 0 .. count - 1 in shuffled order, without end, from batch number `start` on.
+    """An endless stream of batches of the indices 0 .. count - 1 in shuffled order, beginning with batch `start`.
 
-    Pass number e is shuffled by seed + e, so a resumed run finds its order again from the number of the step.
-    A pass starts where the one before ends, in the middle of a batch if need be.
+    Pass number e is shuffled with seed + e, so a resumed run can restore its order from the step number. A batch may
+    contain the end of one pass and the beginning of the next.
     """
     epoch, offset = divmod(start * size, count)
     order = torch.randperm(count, generator=random_generator(seed + epoch)).tolist()

@@ -1,8 +1,8 @@
-"""Reinforcement learning of a language model: sample, score, compute advantages, update, again.
+"""Reinforcement learning of a language model: sample, score, compute advantages, update, repeat.
 
-One loop for all algorithms; what tells them apart is in `algorithms.py`. The reward function is any function
-of a rollout, for example `RewardModel.score_rollout`. A frozen reference model, usually the policy's own
-starting point, says what normal text is, and drifting away from it costs reward.
+One loop serves all algorithms; `algorithms.py` defines how they differ. The reward function is any function of a
+rollout, for example `RewardModel.score_rollout`. A frozen reference model, usually the policy's own starting point,
+shows what normal text is. Drifting away from it costs reward.
 """
 
 import math
@@ -45,18 +45,18 @@ class PolicyGradientConfig:
     """Settings of `train_policy` that all algorithms share."""
 
     steps: int = 50  # rollouts, each followed by updates
-    batch_size: int = 128  # completions a step
+    batch_size: int = 128  # completions per step
     samples_per_prompt: int = 1  # completions of each prompt in a step; must divide batch_size
     max_new_tokens: int = 64  # longest completion, end token included
-    temperature: float = 1.0  # of sampling, and of every log-probability; top-k and top-p would falsify them
+    temperature: float = 1.0  # of sampling and all log-probabilities; no top-k or top-p, they would falsify these
     learning_rate: float = 3e-4  # at its highest; 1e-6 to 1e-5 for models of a hundred million parameters
     warmup_fraction: float = 0.05  # share of the steps over which the learning rate rises
     final_fraction: float = 0.1  # learning rate of the last step, as a share of the highest
     max_gradient_norm: float = 1.0  # longer gradients are shortened to this
-    kl_coefficient: float = 0.05  # price, in reward, of a nat of divergence from the reference
+    kl_coefficient: float = 0.05  # penalty, in reward, for each nat of divergence from the reference
     adaptive_kl: AdaptiveKL | None = None  # moves the coefficient towards a target divergence
     missing_eos_penalty: float = 1.0  # taken off the score of a completion that was cut short
-    entropy_coefficient: float = 0.0  # bonus for a nat of entropy a token
+    entropy_coefficient: float = 0.0  # bonus for each nat of entropy per token
     kl_limit: float = 60.0  # stop when completions are this far from the reference, in nats on average
     micro_batch_tokens: int = 1024  # tokens computed at once, padding included; an update's gradients are added up
     samples_shown: int = 3  # completions in each record of metrics
@@ -68,7 +68,7 @@ class PolicyResult(TrainingResult):
     """What `train_policy` returns besides the policy, which it trains in place."""
 
     value_head: ValueHead | None = None  # trained beside the policy
-    kl_coefficient: float = 0.0  # the last one; differs from the configured one where it adapts
+    kl_coefficient: float = 0.0  # the final one; differs from the configured one if it is adaptive
 
 
 def train_policy(
@@ -87,28 +87,27 @@ def train_policy(
 ) -> PolicyResult:
     """Train `policy` in place to write completions that `reward_function` likes, staying near `reference`.
 
-    reference: a frozen model, usually `frozen_copy(policy)` made before training. None saves its memory and a pass
-    through it in every step, but is only for algorithms without a KL penalty (DAPO, for example), and nobody then
-    sees how far the policy drifts: there is no kl in the records, and no kl_limit. generator decides the order
-    of prompts, the samples and the minibatches. value_head: one to go on with, for algorithms that use one; None
-    starts from zero.
+    reference: a frozen model, usually `frozen_copy(policy)` made before training. None saves its memory and a forward
+    pass per step, but only works for algorithms without a KL penalty, such as DAPO. The drift is then not measured:
+    the records have no kl, and kl_limit has no effect. generator decides the order of prompts, the samples and the
+    minibatches. value_head: a trained one to continue with, if the algorithm uses one; None starts from zero.
 
-    callback gets one record a step; all but losses and gradients describe the policy *before* the step's update:
-    reward and reward_std (of the reward function), score (reward less the penalty for a missing end),
-    kl (k1) and kl_k3 (nats a completion), kl_coefficient, entropy (nats a token, estimated from the samples),
-    length (tokens), end_rate, first_ratio_error (largest |ratio - 1| before the first update: must be near 0; a
-    warning says what to do where it is not),
-    policy_loss, approx_kl (old against new policy, nats a token), largest_ratio_error, gradient_norm,
+    callback gets one record per step. All but losses and gradients describe the policy *before* the step's update:
+    reward and reward_std (of the reward function), score (reward minus the penalty for a missing end),
+    kl (k1) and kl_k3 (nats per completion), kl_coefficient, entropy (nats per token, estimated from the samples),
+    length (tokens), end_rate, first_ratio_error (largest |ratio - 1| before the first update; must be near 0, else
+    there is a warning that says what to do),
+    policy_loss, approx_kl (old against new policy, nats per token), largest_ratio_error, gradient_norm,
     learning_rate, tokens (sampled so far), samples (list of {prompt, completion, reward}), seconds (so far),
-    step_seconds. Besides, where the algorithm has them: clip_fraction, value_loss, explained_variance, zero_std_groups
-    (share of prompts whose completions all got the same score).
+    step_seconds. Some algorithms add clip_fraction, value_loss, explained_variance or zero_std_groups (share of
+    prompts whose completions all got the same score).
 
-    Two guards stop a run that has gone wrong, with a sentence in `stopped`: a number that is not finite, or a reward
-    near the end of what float32 holds, and a divergence beyond config.kl_limit. The policy is then put back to the last
-    state that was in order.
-    A policy in bfloat16, and a reference beside it, gets float32 weights and goes on computing in bfloat16. The
-    log-probabilities of its samples are then computed again, as the updates do it: the sampler's differ by roundings.
-    Interrupting, checkpoint and resume: as in `train_language_model`. Raises ValueError on inputs that cannot work.
+    Two guards stop a run that has gone wrong, and give the reason in `stopped`. One watches for numbers that are not
+    finite and rewards too large for float32, the other for a divergence beyond config.kl_limit. The policy then goes
+    back to its last good state.
+    A bfloat16 policy gets float32 weights but still computes in bfloat16, and so does a bfloat16 reference. The
+    samples' log-probabilities are then computed again as the updates do it, because the sampler rounds differently.
+    Interrupting, checkpoint and resume: as in `train_language_model`. ValueError on inputs that cannot work.
     """
     config = config or PolicyGradientConfig()
     check_settings(config, PolicyGradientConfig)
@@ -116,7 +115,7 @@ def train_policy(
     ready_to_learn(policy, "policy")
     check_inputs(policy, reference, reward_function, tokenizer, prompts, algorithm, config, value_head)
     if reference is not None and computes_in(reference) == computes_in(policy) == torch.bfloat16:
-        keep_in_float32(reference)  # at the start its numbers are the very ones of the policy
+        keep_in_float32(reference)  # so that at the start it gives exactly the policy's numbers
     device = next(policy.parameters()).device
     generator = generator or random_generator(draw_seed(None))
     modules = {"policy": policy}
@@ -220,7 +219,7 @@ def train_policy(
 
 
 def minibatch_rows(count: int, epochs: int, minibatches: int, generator: torch.Generator) -> list[Tensor]:
-    """Rows of each update: every pass goes through all rows once, in a new order."""
+    """The rows of each update. Every pass goes through all rows once, in a new order."""
     size = math.ceil(count / minibatches)
     passes = [torch.randperm(count, generator=generator, device=generator.device) for _ in range(epochs)]
     return [rows for order in passes for rows in order.split(size)]
@@ -234,8 +233,8 @@ def _sample(
     generator: torch.Generator,
     keep_hidden: bool,
 ) -> tuple[Rollout, float]:
-    """A rollout with log-probabilities as the updates will compute them, and the largest |ratio - 1| of these to those
-    that were found in sampling. In float32 they are the same but for the last digits, and are not computed again."""
+    """A rollout with log-probabilities as the updates compute them, and their largest |ratio - 1| to the sampler's.
+    In float32 both agree up to the last digits, so the sampler's are kept and the error given is 0."""
     rollout = sample(
         policy,
         tokenizer,
@@ -299,7 +298,7 @@ def _backward(
 
 
 def describe_rollout(experience: Experience, rewards: Tensor) -> dict[str, float]:
-    """What the policy that sampled this rollout is like."""
+    """Metrics of the policy that sampled this rollout."""
     rollout, mask = experience.rollout, experience.mask
     drift = {}
     if experience.reference_log_probs is not None:

@@ -1,4 +1,4 @@
-"""What the policy-gradient loop refuses, why it stops and when it warns: each with a sentence that says what to do."""
+"""Checks of the policy-gradient loop: when it refuses, stops or warns, with messages that say what to do."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from rlhf_lab.models.tokens import check_prompts
 from rlhf_lab.models.value_head import ValueHead
 from rlhf_lab.training.algorithms import Algorithm
 
-# Half of PPO's clip. Of some thousand first ratios the worst is off by 1e-5 in float32, and by 0.02 to 0.07 where the
-# model computes in bfloat16.
+# Half of PPO's clip. Among some thousand first ratios, the worst error is 1e-5 in float32 and 0.02 to 0.07 in bfloat16.
 LARGEST_FIRST_RATIO_ERROR = 0.1
 LARGEST_REWARD = 1e12  # losses square rewards and add them up, and float32 ends at 3e38
 
@@ -34,7 +33,7 @@ def check_inputs(
     config: Any,  # the loop's PolicyGradientConfig
     value_head: ValueHead | None,
 ) -> None:
-    """Raises ValueError for arguments of `train_policy` that do not make a run."""
+    """ValueError for arguments of `train_policy` that cannot work."""
     if not isinstance(algorithm, Algorithm):
         raise ValueError(f"algorithm is {algorithm!r}; it must be an Algorithm, such as PPO of training/algorithms.py.")
     if not callable(reward_function):
@@ -73,7 +72,7 @@ def check_inputs(
 
 
 def checked_rewards(rewards: Any, rollout: Rollout) -> Tensor:
-    """Rewards as float32 on the rollout's device; ValueError unless there is one number for each completion."""
+    """The rewards as float32 on the rollout's device. ValueError unless there is one number per completion."""
     wanted = f"it must return one number for each of {len(rollout)} completions, for example a tensor ({len(rollout)},)"
     if isinstance(rewards, (list, tuple)):
         for i, reward in enumerate(rewards):
@@ -92,7 +91,7 @@ def checked_rewards(rewards: Any, rollout: Rollout) -> Tensor:
 
 
 def trouble_of(rewards: Tensor, metrics: dict, config: Any) -> str:
-    """A sentence if a rollout shows that the run has gone wrong; empty if not."""
+    """A sentence if this rollout shows that the run has gone wrong, else ""."""
     wrong = int((~rewards.isfinite()).sum())
     if wrong:
         return f"the reward function returned numbers that are not finite for {wrong} of {len(rewards)} completions."
@@ -112,7 +111,7 @@ def trouble_of(rewards: Tensor, metrics: dict, config: Any) -> str:
 
 
 def warn_of_ratios(error: float, history: list[dict]) -> None:
-    """Warn, once in a run, where the policy that learns is not quite the one that has just sampled."""
+    """Warn, once per run, if the policy gives its samples other probabilities in the update than in sampling."""
     if error > LARGEST_FIRST_RATIO_ERROR >= max((record["first_ratio_error"] for record in history), default=0.0):
         warnings.warn(
             f"Before the first update a ratio of the policy's probabilities to those in sampling is off by {error:.2g};"

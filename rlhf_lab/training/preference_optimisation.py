@@ -1,7 +1,7 @@
-"""Preference optimisation: DPO and its relatives, on pairs or on single labels, without a reward model.
+"""Preference optimisation without a reward model: DPO and its relatives, on pairs or on single labelled texts.
 
-There is one loop. What differs is an objective, a small dataclass: which log-probabilities its loss takes (sums or
-means over tokens, with or without a reference) and the formula, which is in `objectives/direct.py`.
+All share one loop. Each method is an objective, a small dataclass. It says which log-probabilities the loss uses (sums
+or means over tokens, with or without a reference) and which formula, from `objectives/direct.py`.
 
     objective  examples          reference  log-probability  loss
     DPO        pairs             yes        sum              Bradley-Terry; label_smoothing: cDPO; mistakes: robust
@@ -50,19 +50,19 @@ from rlhf_lab.training.optimisation import (
 
 
 class DirectObjective(Protocol):
-    """What a loss works on, and the loss.
+    """A loss, and the scores that it works on.
 
-    A text's *score* is its log-probability under the policy, less that under the reference, divided by its tokens.
+    A text's *score* is its log-probability under the policy. Two of the flags below change that.
     """
 
-    pairs: ClassVar[bool]  # learns from pairs; otherwise from single texts that were found good or bad
-    reference: ClassVar[bool]  # the score is less the reference's log-probability
-    per_token: bool  # the score is divided by the text's number of tokens
+    pairs: ClassVar[bool]  # learns from pairs; otherwise from single texts labelled good or bad
+    reference: ClassVar[bool]  # subtract the reference's log-probability from the score
+    per_token: bool  # divide the score by the text's number of tokens
 
     def losses(self, scores: Tensor, good: Tensor, zero: Tensor) -> Tensor:
         """Losses (n,) of n examples, from scores (n, 2) of pairs, chosen first, or (n, 1) of single texts.
 
-        For single texts: good (n,) bool, and zero, the mean score of the batch's texts under each other's prompts.
+        Only single texts use good, (n,) bool, and zero, the mean score of the batch's texts under mismatched prompts.
         """
         ...
 
@@ -71,9 +71,9 @@ class DirectObjective(Protocol):
 class DPO:
     """Rafailov et al. 2023."""
 
-    beta: float = 0.1  # price of KL: the smaller, the further the policy goes
-    label_smoothing: float = 0.0  # share of answers held to be mistakes (cDPO)
-    mistakes: float = 0.0  # share of answers that are turned round, whose effect is taken out (robust DPO)
+    beta: float = 0.1  # penalty on KL: the smaller, the further the policy goes
+    label_smoothing: float = 0.0  # assumed share of wrong answers (cDPO)
+    mistakes: float = 0.0  # known share of flipped answers, whose effect the loss removes (robust DPO)
     pairs: ClassVar[bool] = True
     reference: ClassVar[bool] = True
     per_token: ClassVar[bool] = False
@@ -88,8 +88,8 @@ class DPO:
 class IPO:
     """Azar et al. 2023."""
 
-    beta: float = 0.1  # price of KL: the chosen score shall be 1 / (2 beta) above the rejected one
-    per_token: bool = False  # True: nats a token, as TRL has it; then 1 / (2 beta) is large unless beta is
+    beta: float = 0.1  # penalty on KL: the target is a chosen score 1 / (2 beta) above the rejected one
+    per_token: bool = False  # True: nats per token, as in TRL; 1 / (2 beta) is then a large target unless beta is large
     pairs: ClassVar[bool] = True
     reference: ClassVar[bool] = True
 
@@ -101,7 +101,7 @@ class IPO:
 class SLiC:
     """Zhao et al. 2023; their cross-entropy is `sft_coefficient` of the loop."""
 
-    margin: float = 1.0  # nats by which the chosen text shall be likelier
+    margin: float = 1.0  # nats by which the chosen text should be likelier
     pairs: ClassVar[bool] = True
     reference: ClassVar[bool] = False
     per_token: ClassVar[bool] = False
@@ -114,7 +114,7 @@ class SLiC:
 class ORPO:
     """Hong et al. 2024."""
 
-    weight: float = 0.1  # of the odds, against the cross-entropy of the chosen text
+    weight: float = 0.1  # of the odds term, relative to the cross-entropy of the chosen text
     pairs: ClassVar[bool] = True
     reference: ClassVar[bool] = False
     per_token: ClassVar[bool] = True
@@ -128,7 +128,7 @@ class SimPO:
     """Meng et al. 2024."""
 
     beta: float = 2.0  # scale of the scores
-    margin: float = 1.0  # by which the chosen one shall win, in the same units
+    margin: float = 1.0  # by which the chosen text should win, in units of the scaled scores
     pairs: ClassVar[bool] = True
     reference: ClassVar[bool] = False
     per_token: ClassVar[bool] = True
@@ -141,9 +141,9 @@ class SimPO:
 class KTO:
     """Ethayarajh et al. 2024."""
 
-    beta: float = 0.1  # price of KL
-    good_weight: float = 1.0  # of texts that were found good
-    bad_weight: float = 1.0  # of those that were found bad
+    beta: float = 0.1  # penalty on KL
+    good_weight: float = 1.0  # of texts labelled good
+    bad_weight: float = 1.0  # of texts labelled bad
     pairs: ClassVar[bool] = False
     reference: ClassVar[bool] = True
     per_token: ClassVar[bool] = False
@@ -157,9 +157,9 @@ class PreferenceOptimisationConfig:
     """Settings of `train_on_preferences`."""
 
     epochs: float = 1.0  # passes over the examples
-    batch_size: int = 32  # examples a step
+    batch_size: int = 32  # examples per step
     micro_batch_tokens: int = 2048  # tokens computed at once, padding included; a batch's gradients are added up
-    learning_rate: float = 1e-4  # at its highest, of a tiny model; 5e-7 to 5e-6 for one of billions of parameters
+    learning_rate: float = 1e-4  # at its highest, for a tiny model; 5e-7 to 5e-6 for billions of parameters
     sft_coefficient: float = 0.0  # adds this times the cross-entropy of the chosen (or good) texts, in nats a token
     warmup_fraction: float = 0.1  # share of the steps over which the learning rate rises
     final_fraction: float = 0.1  # learning rate of the last step, as a share of the highest
@@ -181,18 +181,18 @@ def train_on_preferences(
     **options: Unpack[RunOptions],
 ) -> TrainingResult:
     """Train `policy` in place on examples of the objective's kind: pairs (.prompt, .chosen, .rejected), or for KTO
-    single texts (.prompt, .completion, .label). An example with a .weight counts that much.
+    single texts (.prompt, .completion, .label). An example's .weight, if it has one, says how much it counts.
 
-    reference: the model to compare with, usually a frozen copy of the policy; None where the objective needs none.
-    callback gets one record a step: step (from 1), total, loss, learning_rate, gradient_norm, seconds, step_seconds,
-    what `evaluate` returned, and, of this step's examples before its update, in nats a text:
+    reference: the model to compare with, usually a frozen copy of the policy; None if the objective needs none.
+    callback gets one record per step: step (from 1), total, loss, learning_rate, gradient_norm, seconds, step_seconds,
+    the results of `evaluate`, and these, on the step's examples before its update, in nats per text:
 
-        chosen, rejected     mean log-probability less the reference's (less nothing without one) of the two sides
-        margin               their difference, which is what the loss works on; both sides may fall while it rises
-        accuracy             share of pairs in which the chosen side is up by more (a tie counts half); of pairs only
+        chosen, rejected     mean log-probability of each side, minus the reference's if there is one
+        margin               their difference, which the loss works on; it can rise while both sides fall
+        accuracy             only for pairs: how often the chosen side's score is higher (a tie counts half)
 
-    options: see `RunOptions`. Raises ValueError where there is nothing to learn: no examples, pairs of equal texts, one
-    label only; for texts longer than the model reads; and for a missing reference, or one that is the policy itself.
+    options: see `RunOptions`. ValueError if there is nothing to learn (no examples, pairs of equal texts, only one
+    label), a text is too long for the model, or the reference is missing or is the policy itself.
     """
     config = config or PreferenceOptimisationConfig()
     check_settings(config, PreferenceOptimisationConfig)
@@ -245,12 +245,12 @@ def train_on_preferences(
 
 @dataclass
 class _Data:
-    """n examples as rollouts, a row a text."""
+    """n examples as rollouts, one row per text."""
 
-    texts: Rollout  # n times M rows: of each example its M texts; of a pair the chosen one first
+    texts: Rollout  # n times M rows: the M texts of each example; in a pair, the chosen one first
     good: Tensor  # (n,) bool
     weights: Tensor  # (n,), how much each example counts; 1 on average
-    swapped: Rollout | None = None  # n rows: of single texts, each under another example's prompt
+    swapped: Rollout | None = None  # n rows, for single texts: each text under another example's prompt
     reference: Tensor | float = 0.0  # (n, M), log-probabilities of the texts under the reference
     swapped_reference: Tensor | float = 0.0  # (n,)
 
@@ -304,7 +304,7 @@ def _sums(model: nn.Module, texts: Rollout, micro_batch_tokens: int | None = Non
 def _backward(
     policy: nn.Module, data: _Data, batch: Tensor, objective: DirectObjective, config: PreferenceOptimisationConfig
 ) -> tuple[float, dict[str, float]]:
-    """The mean loss of a batch of examples (b,), whose gradient is added to the policy's; and the step's metrics."""
+    """The mean loss of a batch of examples (b,), and the step's metrics. Adds the gradient to the policy's."""
     device = next(policy.parameters()).device
     per_example = len(data.texts) // len(data.good)
     good = data.good[batch].to(device)
@@ -316,7 +316,7 @@ def _backward(
     lengths = (data.texts.prompt_mask.sum(1) + data.texts.lengths).view(-1, per_example).amax(1)[batch]
     imitated = data.texts.lengths.view(-1, per_example)[batch, 0].to(device) * good  # tokens of chosen or good texts
     total, ratios, scores = 0.0, [], []
-    # Both texts of a pair go through together, for the loss needs both.
+    # Both texts of a pair are computed together, because the loss needs both.
     pieces = list(micro_batches_by_length(lengths, config.micro_batch_tokens // per_example))
     for piece in pieces:
         rows = (batch[piece][:, None] * per_example + torch.arange(per_example)).flatten()

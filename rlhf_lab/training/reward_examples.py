@@ -1,13 +1,13 @@
-"""What a reward model is trained on, for each kind of feedback, and how its texts become token ids.
+"""Training examples of a reward model, for each kind of feedback, and how their texts become token ids.
 
-    pairs      anything with `prompt`, `chosen` and `rejected`; `strength` and `weight` if it has them.
-               An edit is one too: the rewritten text is chosen over the original (`feedback.preference_pairs`)
+    pairs      anything with `prompt`, `chosen` and `rejected`, and optionally `strength` and `weight`.
+               Edits are pairs too: the rewritten text is chosen over the original (`feedback.preference_pairs`)
     ties       anything with `prompt`, `first` and `second` (`feedback.tied_pairs`)
     rankings   `Ranking`: tiers of texts, the best first
     scores     `ScoredText`: numbers on some axes
     labels     `LabelledText`: tags
 
-A `weight` says how much an example counts; without one it counts 1. Every completion is taken as ended.
+A `weight` says how much an example counts (default 1). Every completion is taken to be finished.
 """
 
 import math
@@ -24,7 +24,7 @@ from rlhf_lab.models.tokens import encode_completions, encode_prompts
 
 @dataclass(frozen=True)
 class Ranking:
-    """Completions of one prompt in tiers, the best first; those of one tier are tied."""
+    """Completions of one prompt in tiers, the best tier first. Completions in the same tier are tied."""
 
     prompt: str
     tiers: tuple[tuple[str, ...], ...]
@@ -85,9 +85,9 @@ class LabelledText:
 
 
 def rankings(records: Iterable[Record]) -> list[Ranking]:
-    """The rankings among ratings, in the order they were made.
+    """The rankings among ratings, in the order they were made. Records and events both work.
 
-    Skips, gold answers and what was taken back give none. Events work as well as records.
+    Skips, gold answers and retracted answers are left out.
     """
     return [
         Ranking(record.prompt, tuple(tuple(record.candidate(each).text for each in tier) for tier in record.value))
@@ -115,7 +115,7 @@ def labelled_texts(records: Iterable[Record]) -> list[LabelledText]:
 
 
 def completions_of(example: Any) -> tuple[str, ...]:
-    """The texts of an example of any kind: of a pair the chosen one and the rejected one."""
+    """The texts of an example of any kind. For a pair: chosen, rejected."""
     if hasattr(example, "chosen"):
         return example.chosen, example.rejected
     if hasattr(example, "first"):
@@ -129,16 +129,16 @@ def weight_of(example: Any) -> float:
 
 
 def answer_of(example: Any) -> tuple:
-    """What somebody said of the texts of an example, to notice that another one says something else of the same."""
+    """The answer given for an example, in a form that shows whether two examples with the same texts agree."""
     tiers = [len(tier) for tier in getattr(example, "tiers", ())]
     scores, tags = sorted(getattr(example, "scores", {}).items()), sorted(getattr(example, "tags", ()))
     return is_tie(example), getattr(example, "strength", None), tiers, scores, tags, weight_of(example)
 
 
 def self_preferences(examples: Sequence[Any], rows: Sequence[Sequence[Sequence[int]]]) -> list[int]:
-    """Numbers of the pairs and rankings that prefer a text to itself, as the model reads it; rows as of `tokenise`.
+    """Indices of the pairs and rankings that prefer a text to itself, compared by token ids (rows: from `tokenise`).
 
-    Both sides have one reward, whatever the model: nothing can be learned of them.
+    Both sides always get the same reward, so nothing can be learned from them.
     """
     found = []
     for i, (example, texts) in enumerate(zip(examples, rows, strict=True)):
@@ -152,8 +152,8 @@ def self_preferences(examples: Sequence[Any], rows: Sequence[Sequence[Sequence[i
 def tokenise(reward_model: RewardModel, tokenizer, examples: Sequence[Any]) -> list[list[list[int]]]:
     """Token ids of each text of each example, prompt and completion together, with the end token.
 
-    Raises ValueError on no examples, one without a completion, an empty prompt, or a text that is longer than the
-    model reads, naming the example.
+    ValueError, naming the example, for an empty prompt, no completion, or a text too long for the model; also if there
+    are no examples.
     """
     if len(examples) == 0:
         raise ValueError("There are no ratings to learn from. Rate some first: a dozen show the idea.")
@@ -171,7 +171,7 @@ def tokenise(reward_model: RewardModel, tokenizer, examples: Sequence[Any]) -> l
 
 
 def examples_that_fit(reward_model: RewardModel, tokenizer, examples: Sequence[Any]) -> list[Any]:
-    """The examples all of whose texts the model can read whole. Say how many are left out: they are the long ones."""
+    """The examples whose texts all fit into the model. Report how many this drops: the long ones are not random."""
     limit = context_length(reward_model.trunk)
     rows = _rows(tokenizer, examples) if len(examples) else []
     return [example for example, texts in zip(examples, rows, strict=True) if max(map(len, texts)) <= limit]
@@ -190,8 +190,8 @@ def _rows(tokenizer, examples: Sequence[Any]) -> list[list[list[int]]]:
     return [[prompt + next(encoded) for _ in completions] for prompt, completions in zip(prompts, texts, strict=True)]
 
 
-# --- Whether examples can be judged, and teach a reward model anything ------------------------------
-# ValueError if not. `learning` false asks only for the first: held-out examples may all be alike.
+# --- Checks: can examples be evaluated, and can a reward model learn from them? ----------------------
+# ValueError if not. learning=False skips the second check, because held-out examples may all be alike.
 
 
 def is_tie(pair: Any) -> bool:
@@ -200,7 +200,7 @@ def is_tie(pair: Any) -> bool:
 
 
 def check_pairs(examples: Sequence[Any], learning: bool = True) -> int:
-    """The number of ties; all examples are comparisons, and to learn from them not all are ties."""
+    """All examples are comparisons; for learning, not all are ties. Returns the number of ties."""
     for i, example in enumerate(examples):
         if not (hasattr(example, "chosen") or hasattr(example, "first")):
             raise ValueError(f"Example {i} is a {type(example).__name__}, not a pair of a chosen and a rejected text.")
@@ -211,7 +211,7 @@ def check_pairs(examples: Sequence[Any], learning: bool = True) -> int:
 
 
 def check_rankings(examples: Sequence[Any], learning: bool = True) -> None:
-    """All are rankings of two texts or more, and to learn from them not all are ties throughout."""
+    """All examples are rankings of at least two texts; for learning, at least one prefers some text to another."""
     check_kind(examples, Ranking)
     for i, ranking in enumerate(examples):
         if len(ranking.completions) < 2:
@@ -231,7 +231,7 @@ def check_kind(examples: Sequence[Any], kind: type) -> None:
 
 
 def check_outputs(names: Sequence[str], wanted: Sequence[str]) -> None:
-    """The reward model has the outputs that the objective gives a meaning to, in this order."""
+    """The reward model has exactly the outputs that the objective needs, in this order."""
     if tuple(names) != tuple(wanted):
         raise ValueError(
             f"The reward model has outputs {tuple(names)}, the objective needs {tuple(wanted)}. Make the model with"
@@ -245,7 +245,7 @@ def check_scores(
     levels: tuple[int, int] | None = None,
     learning: bool = True,
 ) -> tuple[str, ...]:
-    """The axes (None: all that occur); scores are finite and, if there are levels, levels; to learn, they differ."""
+    """Scores are finite and, if given, on `levels`; for learning, they differ. Returns the axes (None: all found)."""
     check_kind(examples, ScoredText)
     axes = _all_or(axes, (axis for example in examples for axis in example.scores), "axis", len(examples))
     for axis in axes:
@@ -264,7 +264,7 @@ def check_scores(
 
 
 def check_labels(examples: Sequence[Any], tags: Sequence[str] | None, learning: bool = True) -> tuple[str, ...]:
-    """The tags (None: all that occur); to learn, some texts have each of them and some have not."""
+    """For learning, each tag is on some texts but not on all. Returns the tags (None: all found)."""
     check_kind(examples, LabelledText)
     tags = _all_or(tags, sorted({tag for example in examples for tag in example.tags}), "tag", len(examples))
     for tag in tags:
@@ -278,7 +278,7 @@ def check_labels(examples: Sequence[Any], tags: Sequence[str] | None, learning: 
 
 
 def _all_or(chosen: Sequence[str] | None, found: Iterable[str], what: str, count: int) -> tuple[str, ...]:
-    """The chosen names, or all that were found, each once."""
+    """The chosen names, or all found ones if None, without repeats."""
     names = tuple(dict.fromkeys(found if chosen is None else chosen))
     if count and not names:
         raise ValueError(f"None of {count} texts has any {what}: there is nothing to learn from.")

@@ -1,12 +1,12 @@
-"""A reward model's head from a dozen ratings, in seconds: the trunk stays as it is.
+"""Fit only the head of a reward model, from a dozen ratings, in seconds. The trunk does not change.
 
-Every text is read once; what is left is a small convex problem in the features of its last token, solved in float64.
-There are more features than ratings, so the fit needs to say what it believes before any rating: that rewards of texts
-are about normal, with standard deviation `prior_deviation`. That is ridge regression on standardised features, and it
-keeps the head finite where the ratings could be explained without an error, or contradict each other.
+Each text is read once. Then a small convex problem in the features of its last token is solved in float64. There are
+more features than ratings, so the fit needs a prior: rewards of texts are roughly normal with standard deviation
+`prior_deviation`. This amounts to a ridge penalty on standardised features. It keeps the head finite even if the
+ratings can be explained without any error, or contradict each other.
 
     fit_head     from texts, for every kind of feedback
-    fit_pairs    from features that were read before, for pairs only: milliseconds, for experiments over many seeds
+    fit_pairs    from features computed before, for pairs only: takes milliseconds, for experiments over many seeds
 """
 
 import copy
@@ -31,8 +31,8 @@ class HeadFit:
 
     loss: float  # weighted mean over the examples, without the penalty
     penalty: float  # what the prior adds to it
-    gradient: float  # the largest entry that is left of the gradient of both together; 0 at the optimum
-    metrics: dict[str, float]  # the objective's, on the very examples that were fitted
+    gradient: float  # largest remaining entry of the gradient of loss + penalty; 0 at the optimum
+    metrics: dict[str, float]  # the objective's, on the fitted examples themselves
     seconds: float
 
 
@@ -47,23 +47,23 @@ def fit_head(
     generator: torch.Generator | None = None,
     max_steps: int = 300,
 ) -> HeadFit:
-    """Fit the head of `reward_model` in place, and what the objective learns beside it; the trunk is not touched.
+    """Fit the head of `reward_model` in place, and the objective's own parameters. The trunk is not touched.
 
-    prior_deviation: standard deviation that rewards are believed to have before any rating, in the objective's units
-        (log-odds; for `Scores`, standard deviations of an axis). Smaller is more cautious.
-    bootstrap: each output learns from a resample of its own, drawn with the generator: makes an ensemble of them.
-    Errors as in `train_reward_model`; and a ValueError where the features of a text are not finite.
+    prior_deviation: assumed standard deviation of rewards before any rating, in the objective's units (log-odds; for
+        `Scores`, standard deviations of an axis). Smaller is more cautious.
+    bootstrap: each output learns from its own resample, drawn with the generator. This makes an ensemble.
+    Errors as in `train_reward_model`, and a ValueError if the features of a text are not finite.
     """
     started = time.perf_counter()
     rows = prepare(reward_model, tokenizer, examples, objective)
     features = reward_model.features_of([text for texts in rows for text in texts])  # (T, d)
-    features = features.cpu().double()  # a GPU is no faster on so little, and not all have float64
+    features = features.cpu().double()  # a GPU is no faster on so little data, and some lack float64
     counts = [len(texts) for texts in rows]
     _check_finite(features, counts)
     weights = example_weights(examples, len(reward_model.names), draw_seed(generator) if bootstrap else None)
 
     mean, deviation = features.mean(0), features.std(0, correction=0)
-    # The same text read in another batch differs in the last bits, and those teach nothing.
+    # Features that differ only by rounding (equal texts read in different batches) teach nothing.
     useful = deviation > max(1e-6 * float(deviation.max()), 1e-4 * float(features.square().mean().sqrt()))
     if not bool(useful.any()):
         raise ValueError("All texts look the same to the trunk: their features do not differ. Is every text the same?")
@@ -87,10 +87,10 @@ def fit_head(
 
 @dataclass(frozen=True)
 class PairFit:
-    """A head that was fitted to pairs: reward = weight . features, up to a constant that pairs cannot tell."""
+    """A head fitted to pairs: reward = weight . features, up to a constant that pairs cannot determine."""
 
     weight: Tensor  # (F,) float64
-    covariance: Tensor  # (F, F), how uncertain the weight is: Laplace's method, the inverse of the curvature there
+    covariance: Tensor  # (F, F), of the weight, by Laplace's method: the inverse of the curvature at the optimum
     loss: float  # weighted mean over the pairs, without the penalty
 
 
@@ -101,14 +101,14 @@ def fit_pairs(
     start: Tensor | None = None,
     max_steps: int = 50,
 ) -> PairFit:
-    """Bradley-Terry on features: the weight that makes the answers likeliest, with the same prior as in `fit_head`.
+    """Bradley-Terry on features: the weight that makes the answers likeliest, with the same prior as `fit_head`.
 
-    differences: (N, F), features of the chosen text less those of the rejected one, in units in which features are
-    standardised. A tie is two rows of opposite sign, each of weight one half.
-    weights: (N,), what each pair counts; how often it comes in a resample makes the member of an ensemble.
-    start: (F,), a weight to start from, for example that of a fit to nearly the same pairs.
-    Newton's method with halved steps where one would overshoot. Raises ValueError for differences that are no matrix,
-    or not finite, and for weights that do not fit or are below zero.
+    differences: (N, F), features of the chosen text minus those of the rejected one; standardise the features first.
+    Enter a tie as two rows of opposite sign, each with weight one half.
+    weights: (N,), how much each pair counts. For a member of an ensemble, pass the pair's count in a resample.
+    start: (F,), a weight to start from, for example from a fit to nearly the same pairs.
+    Uses Newton's method, halving steps that overshoot. ValueError if differences are not a matrix or not finite, or if
+    weights do not match them or are negative.
     """
     x = differences.double()
     if x.ndim != 2 or not len(x):
@@ -146,14 +146,14 @@ def fit_pairs(
 
 
 class _Problem:
-    """Find slope (K, F) and constant (K,) that minimise the weighted mean loss and the penalty of the slope."""
+    """Finds the slope (K, F) and constant (K,) that minimise the weighted mean loss plus a penalty on the slope."""
 
     def __init__(
         self, x: Tensor, counts: list[int], examples: Sequence[Any], objective: Objective, weights: Tensor, ridge: float
     ):
         self.x, self.counts, self.examples, self.objective = x, counts, examples, objective
         self.weights = weights / weights.sum()  # (N, K)
-        # the prior is weighed against the sum of the answers, and the loss is their mean
+        # the ridge belongs to the sum of the losses, but the loss here is their mean
         self.ridge = ridge / float(weights.sum())
         self.slope = x.new_zeros(weights.shape[1], x.shape[1]).requires_grad_()
         self.constant = x.new_zeros(weights.shape[1]).requires_grad_()
@@ -168,7 +168,7 @@ class _Problem:
         return 0.5 * self.ridge * (self.slope**2).sum()
 
     def solve(self, max_steps: int) -> None:
-        """L-BFGS (Liu and Nocedal 1989), until the gradient is nothing."""
+        """L-BFGS (Liu and Nocedal 1989), until the gradient vanishes."""
         unknown = [self.slope, self.constant]
         if isinstance(self.objective, nn.Module):
             unknown += list(self.objective.parameters())
@@ -188,7 +188,7 @@ class _Problem:
 
 
 def _check_finite(features: Tensor, counts: list[int]) -> None:
-    """Raises ValueError naming the first example with a text whose features are not finite numbers."""
+    """ValueError naming the first example that has a text with features that are not finite."""
     wrong = ~features.isfinite().all(1)
     if bool(wrong.any()):
         text = int(wrong.int().argmax())

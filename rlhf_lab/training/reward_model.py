@@ -1,8 +1,8 @@
-"""Training a reward model on feedback of any kind (Christiano et al. 2017, Stiennon et al. 2020).
+"""Train a reward model on feedback of any kind (Christiano et al. 2017, Stiennon et al. 2020).
 
-There is one loop. What differs between pairs, rankings, scores and labels is an objective
-(`reward_objectives.py`), and the examples are those that it learns from (`reward_examples.py`). All texts of an
-example are scored together. Where there are few ratings, `reward_head.py` fits the head alone, in seconds.
+There is one loop. Pairs, rankings, scores and labels each have their own objective (`reward_objectives.py`) and their
+own examples (`reward_examples.py`). All texts of an example are scored together. If you have only a few ratings,
+`reward_head.py` fits just the head, in seconds.
 """
 
 import math
@@ -39,15 +39,15 @@ PAIRS = Pairs()
 class RewardModelConfig:
     """Settings of `train_reward_model`."""
 
-    epochs: float = 1.0  # passes over the examples; more than one soon learns few of them by heart
-    batch_size: int = 32  # examples a step
+    epochs: float = 1.0  # passes over the examples; with few examples, more passes soon memorise them
+    batch_size: int = 32  # examples per step
     micro_batch_tokens: int = 1024  # tokens computed at once, padding included; a batch's gradients are added up
     learning_rate: float = 3e-4  # at its highest; 1e-5 for models of a hundred million parameters
     warmup_fraction: float = 0.1  # share of the steps over which the learning rate rises
     final_fraction: float = 0.1  # learning rate of the last step, as a share of the highest
     weight_decay: float = 0.01  # pulls matrices towards zero
-    average_last: float = 0.0  # share of the steps, the last ones, whose weights are averaged in the end
-    bootstrap: bool = False  # each output learns from a resample of its own: makes an ensemble of them
+    average_last: float = 0.0  # average the weights over this share of the steps, counted from the end
+    bootstrap: bool = False  # each output learns from its own resample, which makes an ensemble
     max_gradient_norm: float = 1.0  # longer gradients are shortened to this
     evaluate_every: int = 0  # steps between calls of `evaluate`; 0: only after the last step
     checkpoint_every: int = 0  # steps between checkpoints; 0: only at the end
@@ -65,17 +65,16 @@ def train_reward_model(
 ) -> TrainingResult:
     """Train `reward_model` in place on examples of the objective's kind; for `Pairs`, preference pairs.
 
-    callback gets one record a step: step (from 1), total, loss, the objective's metrics on this step's examples before
-    its update (in the first pass these examples are new to the model; for pairs, accuracy is the share whose chosen
-    completion got the higher reward, a tie counting half, and difference the mean of chosen less rejected reward),
-    learning_rate, gradient_norm, examples (so far), seconds (so far), step_seconds, and what `evaluate` returned when
-    it was its turn.
-    With config.average_last the weights in the end are the mean of those after each of the last steps (Izmailov et al.
-    2018): with noisy answers and a high learning rate the single steps wander around what their mean hits better.
-    `evaluate` sees the weights of the moment.
+    callback gets one record per step: step (from 1), total, loss, the objective's metrics, learning_rate,
+    gradient_norm, examples (so far), seconds (so far), step_seconds, and the results of `evaluate` whenever it is due.
+    The metrics are of this step's examples before its update; in the first pass the model has never seen them. For
+    pairs, accuracy is the share whose chosen completion got the higher reward (a tie counts half), and difference is
+    the mean chosen minus rejected reward.
+    With config.average_last, the final weights are the mean over the last steps (Izmailov et al. 2018). With noisy
+    answers and a high learning rate, single steps wander around an optimum that their mean hits better. `evaluate`
+    sees the current weights, not the mean.
     Call `reward_model.normalise` afterwards. Interrupting, checkpoint and resume: as in `train_language_model`.
-    Raises ValueError on no examples, on examples that the objective cannot learn from, or a text that is longer than
-    the model reads.
+    ValueError if there are no examples, the objective cannot learn from them, or a text is too long for the model.
     """
     config = config or RewardModelConfig()
     check_settings(config, RewardModelConfig)
@@ -143,7 +142,7 @@ def train_reward_model(
 def evaluate_reward_model(
     reward_model: RewardModel, tokenizer, examples: Sequence[Any], objective: Objective = PAIRS
 ) -> dict[str, float]:
-    """Loss and metrics on examples that the model was not trained on, each name with "held_out_" before it."""
+    """Loss and metrics on examples that the model was not trained on. Each name begins with "held_out_"."""
     rows = prepare(reward_model, tokenizer, examples, objective, learning=False)
     with torch.no_grad():
         weights = example_weights(examples, len(reward_model.names))
@@ -155,7 +154,7 @@ def evaluate_reward_model(
 def prepare(
     reward_model: RewardModel, tokenizer, examples: Sequence[Any], objective: Objective, learning: bool = True
 ) -> list[list[list[int]]]:
-    """Token ids of each text of each example, once it is sure that the model can judge, or learn from, them."""
+    """Check that the model can judge the examples (and learn from them), then give the token ids of their texts."""
     rows = tokenise(reward_model, tokenizer, examples)
     objective.check(examples, reward_model.names, learning)
     alike = self_preferences(examples, rows)
@@ -171,10 +170,10 @@ def prepare(
 
 
 def example_weights(examples: Sequence[Any], outputs: int, bootstrap_seed: int | None = None) -> Tensor:
-    """What each example counts for each output, (N, K) float64.
+    """How much each example counts for each output, (N, K) float64.
 
-    With a seed, each output counts each example as often as it comes in its own resample of N examples with
-    replacement (bagging, Breiman 1996): outputs then differ where the examples leave room to.
+    With a seed, each output draws its own resample of N examples with replacement and counts each example as often as
+    it was drawn (bagging, Breiman 1996). Where the examples leave room for doubt, the outputs then differ.
     """
     weights = torch.tensor([weight_of(example) for example in examples], dtype=torch.float64)[:, None]
     if not bool(((weights >= 0) & weights.isfinite()).all()) or not bool(weights.sum() > 0):
@@ -195,9 +194,9 @@ def backward_loss(
     weights: Tensor,
     micro_batch_tokens: int,
 ) -> tuple[float, Tensor]:
-    """Loss of a batch of n tokenised examples, and the scores of their texts (n, M, K); adds gradients.
+    """Loss of a batch of n tokenised examples, and the scores of their texts (n, M, K). Adds gradients.
 
-    The loss is the mean over examples and outputs, each times its weight; weights (n, K).
+    weights: (n, K). The loss is the mean over examples and outputs, each multiplied by its weight.
     """
     counts = [len(texts) for texts in rows]
     sizes = torch.tensor([len(texts) * max(map(len, texts)) for texts in rows])
@@ -219,5 +218,5 @@ def backward_loss(
 
 
 def by_example(flat: Tensor, counts: Sequence[int]) -> Tensor:
-    """Scores (T, K) of texts, example after example, as (n, M, K): `counts` texts for each, padded with zeros."""
+    """Scores (T, K) of all texts, regrouped by example to (n, M, K), padded with zeros. counts: texts per example."""
     return nn.utils.rnn.pad_sequence(flat.split(list(counts)), batch_first=True)

@@ -1,15 +1,15 @@
-"""What tells one kind of feedback from another when a reward model is trained: an *objective* for each.
+"""Objectives of a reward model: one for each kind of feedback.
 
-An objective says three things; the loop in `reward_model.py` and the fit in `reward_head.py` do the rest:
+An objective has three methods. The loop in `reward_model.py` and the fit in `reward_head.py` do the rest.
 
-    check     whether examples can be judged by a model with the given outputs and, for learning, teach it anything;
-              ValueError, with what to do, if not
-    losses    the loss of each example, and of each output of the model, from the scores of the examples' texts
-    metrics   how well the scores agree with the answers, in numbers that mean something to a person
+    check     ValueError, with what to do, if a model with the given outputs cannot judge the examples or, for learning,
+              cannot learn anything from them
+    losses    the loss of each example for each output of the model, from the scores of the example's texts
+    metrics   how well the scores agree with the answers, in numbers that people understand
 
-Scores come as (n, M, K): n examples of up to M texts (padded with zeros) under K outputs. Where pairs or rankings
-meet a model of several outputs, each output is a reward of its own, a member of an ensemble; where scores or labels
-do, each output is an axis or a label. Objectives with a few numbers of their own to learn are modules.
+Scores are (n, M, K): n examples of up to M texts (padded with zeros) and K outputs. For pairs and rankings, each output
+is a separate reward, a member of an ensemble. For scores and labels, each output is an axis or a label. Objectives
+that learn a few numbers of their own are modules.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ from rlhf_lab.training.reward_examples import (
 
 LLAMA_2_MARGINS = (1 / 3, 2 / 3, 1.0)  # for slightly, clearly and much better (Touvron et al. 2023, A.3.3, small)
 
-# Adam moves a weight by about the learning rate a step. That is made for the weights of a network; the few numbers of
-# an objective have further to go, and go this many times as far.
+# Adam moves a weight by about the learning rate per step. That suits the weights of a network, but an objective's own
+# parameters have further to go. Their steps are this many times as large.
 STRIDE = 30.0
 
 
@@ -67,9 +67,9 @@ class Objective(Protocol):
 class Pairs:
     """Bradley-Terry on pairs."""
 
-    margin: float = 0.0  # by how much the chosen reward should exceed the other, at least
-    by_strength: tuple[float, float, float] = (0.0, 0.0, 0.0)  # what slightly, clearly and much better add to that
-    label_smoothing: float = 0.0  # share of answers that are held to be mistakes
+    margin: float = 0.0  # the chosen reward should exceed the other by at least this
+    by_strength: tuple[float, float, float] = (0.0, 0.0, 0.0)  # added to the margin for slightly, clearly, much better
+    label_smoothing: float = 0.0  # assumed share of wrong answers
 
     def check(self, examples: Sequence[Any], names: Sequence[str], learning: bool = True) -> None:
         _refuse_ties(examples, check_pairs(examples, learning))
@@ -89,17 +89,17 @@ class Pairs:
 
 
 class PairsWithTies(nn.Module):
-    """Pairs of which some are ties. One number is learned beside the reward: how readily raters call a tie."""
+    """Pairs, some of them ties. Besides the reward, it learns one number: how readily raters call a tie."""
 
     def __init__(self, tie_losses: Callable[..., Tensor] = rao_kupper_losses, propensity: float = 0.0):
-        """tie_losses: `rao_kupper_losses` or `davidson_losses`. propensity: where their parameter starts from."""
+        """tie_losses: `rao_kupper_losses` or `davidson_losses`. propensity: initial value of their parameter."""
         super().__init__()
         self.tie_losses, self.start = tie_losses, propensity
         self.shift = nn.Parameter(torch.zeros(()))
 
     @classmethod
     def for_examples(cls, examples: Sequence[Any], tie_losses: Callable[..., Tensor] = rao_kupper_losses):
-        """Starts where texts of equal worth tie as often as the pairs of the examples do."""
+        """Start with equally good texts tying as often as the pairs in the examples do."""
         ties = check_pairs(examples)
         return cls(tie_losses, math.log(2.0) + _log_odds(ties, len(examples)))
 
@@ -108,7 +108,7 @@ class PairsWithTies(nn.Module):
 
     @property
     def propensity(self) -> Tensor:
-        """The parameter of the tie model: any number, the larger the more ties."""
+        """The parameter of the tie model. It can be any number; larger means more ties."""
         return self.start + STRIDE * self.shift
 
     def check(self, examples: Sequence[Any], names: Sequence[str], learning: bool = True) -> None:
@@ -119,7 +119,7 @@ class PairsWithTies(nn.Module):
         return self.tie_losses(scores[:, 0], scores[:, 1], tied, self.propensity.to(scores.device))
 
     def metrics(self, scores: Tensor, examples: Sequence[Any]) -> dict[str, float]:
-        """Accuracy and difference of the pairs that are no ties; the share of ties among texts of equal reward."""
+        """Accuracy and difference on the pairs that are not ties; predicted share of ties among equally good texts."""
         decided = torch.tensor([not is_tie(pair) for pair in examples], device=scores.device)
         difference = (scores[:, 0] - scores[:, 1]).mean(1)[decided]
         share = torch.sigmoid(self.propensity.detach() - math.log(2.0))
@@ -127,25 +127,25 @@ class PairsWithTies(nn.Module):
 
 
 class PairsWithStrength(nn.Module):
-    """Bradley-Terry in which the strength of a preference counts as what it is: a coarse reading of the difference.
+    """Bradley-Terry that reads the strength of a preference as a coarse measurement of the difference in reward.
 
-    The rater feels r(chosen) - r(rejected) plus logistic noise and says "slightly" up to a first cutpoint, "clearly" up
-    to a second, "much" beyond (a cumulative link model of paired comparisons, Agresti 1992). The cutpoints are
-    learned. All strengths of one side together have Bradley and Terry's probability, so a pair whose strength nobody
-    said fits in with its plain loss.
+    The rater feels r(chosen) - r(rejected) plus logistic noise, and says "slightly" up to a first cutpoint, "clearly"
+    up to a second, and "much" beyond (a cumulative link model of paired comparisons, Agresti 1992). The cutpoints are
+    learned. The probabilities of one side's strengths add up to Bradley and Terry's probability, so a pair without a
+    strength simply gets their plain loss.
     """
 
     def __init__(self, cutpoints: Tensor):
-        """cutpoints (S - 1,) between S strengths, above zero and strictly rising: where the learning of them starts."""
+        """cutpoints: (S - 1,) initial values between S strengths, positive and strictly increasing."""
         super().__init__()
         self.register_buffer("gaps", torch.cat([cutpoints[:1], cutpoints.diff()]))
         self.shift = nn.Parameter(torch.zeros(len(cutpoints)))
 
     @classmethod
     def for_examples(cls, examples: Sequence[Any], strengths: int = 3) -> PairsWithStrength:
-        """Starts from the cutpoints that would be right if no text were better than another.
+        """Start from the cutpoints that would be right if all texts were equally good.
 
-        Raises ValueError where no pair says its strength, or one says more than `strengths`.
+        ValueError if no pair has a strength, or one has a strength above `strengths`.
         """
         _refuse_ties(examples, check_pairs(examples))
         said = [pair.strength for pair in examples if getattr(pair, "strength", None)]
@@ -154,14 +154,14 @@ class PairsWithStrength(nn.Module):
                 f"{len(said)} of {len(examples)} pairs say how strong a preference is, the strongest with"
                 f" {max(said, default=None)}; expected 1 to {strengths}. Without strengths, train with `Pairs()`."
             )
-        # half an answer is added to each strength; of logistic noise x, P(|x| < c) = tanh(c / 2)
+        # half an answer is added to each strength; for logistic noise x, P(|x| < c) = tanh(c / 2)
         counts = [sum(s <= level for s in said) + 0.5 * level for level in range(1, strengths)]
         shares = [count / (len(said) + 0.5 * strengths) for count in counts]
         return cls(torch.tensor([2 * math.atanh(share) for share in shares]))
 
     @property
     def cutpoints(self) -> Tensor:
-        """(S - 1,), above zero and strictly rising, in units of the reward."""
+        """(S - 1,), positive and strictly increasing, in units of the reward."""
         return (self.gaps * (STRIDE * self.shift).exp()).cumsum(0)
 
     def check(self, examples: Sequence[Any], names: Sequence[str], learning: bool = True) -> None:
@@ -211,7 +211,7 @@ class Rankings:
 
 @dataclass(frozen=True)
 class Scores:
-    """Least squares on scores, each axis in units of its standard deviation. An output for each axis."""
+    """Least squares on scores, each axis in units of its standard deviation. One output per axis."""
 
     axes: tuple[str, ...]
     means: tuple[float, ...]
@@ -219,9 +219,9 @@ class Scores:
 
     @classmethod
     def for_examples(cls, examples: Sequence[ScoredText], axes: Sequence[str] | None = None) -> Scores:
-        """With the means and deviations of these examples. axes: None takes all that occur.
+        """Use the means and deviations of these examples. axes: None takes all that occur.
 
-        Raises ValueError on an axis without scores, with the same score everywhere, or with one that is not finite.
+        ValueError if an axis has no scores, only one and the same score, or a score that is not finite.
         """
         axes = check_scores(examples, axes)
         columns = [torch.tensor([e.scores[axis] for e in examples if axis in e.scores]).double() for axis in axes]
@@ -235,7 +235,7 @@ class Scores:
         return regression_losses(scores[:, 0], self._targets(scores, examples))
 
     def metrics(self, scores: Tensor, examples: Sequence[Any]) -> dict[str, float]:
-        """The mean distance from a predicted score to the given one, in steps of the scale."""
+        """The mean distance between predicted and given scores, in steps of the scale."""
         distance = (scores[:, 0] - self._targets(scores, examples)).abs() * _tensor(self.deviations, scores)
         return {"error": float(distance.nanmean())}
 
@@ -245,10 +245,10 @@ class Scores:
 
 
 class OrdinalScores(nn.Module):
-    """Proportional odds on scores that are whole numbers: learned cutpoints, so no step need be as wide as another."""
+    """Proportional odds on whole-number scores. The cutpoints are learned, so steps may differ in width."""
 
     def __init__(self, axes: Sequence[str], lowest: int, cutpoints: Tensor):
-        """cutpoints (K, L - 1): where the learning of them starts, strictly rising; the levels begin at `lowest`."""
+        """cutpoints: (K, L - 1) initial values, strictly increasing. lowest: the first of the L levels."""
         super().__init__()
         self.axes, self.lowest = tuple(axes), lowest
         self.register_buffer("first", cutpoints[:, :1].clone())
@@ -262,23 +262,23 @@ class OrdinalScores(nn.Module):
     def for_examples(
         cls, examples: Sequence[ScoredText], levels: tuple[int, int], axes: Sequence[str] | None = None
     ) -> OrdinalScores:
-        """Starts from the cutpoints that would be right if no text were better than another.
+        """Start from the cutpoints that would be right if all texts were equally good.
 
-        levels: the lowest and the highest answer of the scale, for example (1, 7). axes and errors: as in
-        `Scores.for_examples`; and a ValueError on a score that is none of the levels.
+        levels: the lowest and highest answer on the scale, for example (1, 7). axes and errors: as in
+        `Scores.for_examples`, and a ValueError for a score that is not one of the levels.
         """
         axes, (lowest, highest) = check_scores(examples, axes, levels), levels
         rows = []
         for axis in axes:
             given = [example.scores[axis] for example in examples if axis in example.scores]
-            # half an answer is added to each level: the cutpoints rise strictly where a level was never given
+            # half an answer is added to each level, so that the cutpoints rise even where a level was never given
             above = [sum(g > level for g in given) + 0.5 * (highest - level) for level in range(lowest, highest)]
             rows.append([-_log_odds(count, len(given) + 0.5 * (highest - lowest + 1), 0.0) for count in above])
         return cls(axes, lowest, torch.tensor(rows))
 
     @property
     def cutpoints(self) -> Tensor:
-        """(K, L - 1), strictly rising."""
+        """(K, L - 1), strictly increasing."""
         shift = STRIDE * self.shift.view(len(self.first), -1)
         return torch.cat([self.first + shift[:, :1], self.gaps * shift[:, 1:].exp()], 1).cumsum(1)
 
@@ -292,7 +292,7 @@ class OrdinalScores(nn.Module):
 
     @torch.no_grad()
     def metrics(self, scores: Tensor, examples: Sequence[Any]) -> dict[str, float]:
-        """The mean distance from an expected answer to the given one, in steps of the scale."""
+        """The mean distance between expected and given answers, in steps of the scale."""
         levels = self._levels(scores, examples)
         distance = (self.expected(scores[:, 0]) - self.lowest - levels).abs()
         return {"error": _mean(distance[levels >= 0])}
@@ -313,13 +313,13 @@ class OrdinalScores(nn.Module):
 
 @dataclass(frozen=True)
 class Labels:
-    """Logistic regression on labels, several at once. An output for each tag."""
+    """Logistic regression on several labels at once. One output per tag."""
 
     tags: tuple[str, ...]
 
     @classmethod
     def for_examples(cls, examples: Sequence[LabelledText], tags: Sequence[str] | None = None) -> Labels:
-        """tags: None takes all that occur. Raises ValueError on one that every text has, or none."""
+        """tags: None takes all that occur. ValueError if every text has a tag, or none has it."""
         return cls(check_labels(examples, tags))
 
     def check(self, examples: Sequence[Any], names: Sequence[str], learning: bool = True) -> None:
@@ -330,7 +330,7 @@ class Labels:
         return label_losses(scores[:, 0], self._present(scores, examples))
 
     def metrics(self, scores: Tensor, examples: Sequence[Any]) -> dict[str, float]:
-        """The share of labels that are predicted right: there where the score is above zero."""
+        """The share of labels predicted correctly. A score above zero predicts that the label is present."""
         return {"accuracy": float(((scores[:, 0] > 0) == (self._present(scores, examples) > 0)).float().mean())}
 
     def _present(self, scores: Tensor, examples: Sequence[LabelledText]) -> Tensor:

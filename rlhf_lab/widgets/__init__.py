@@ -1,7 +1,7 @@
 """What the learner touches in a notebook: rating panels, quizzes, and a table of progress.
 
-They show and send; `rlhf_lab.feedback` and `rlhf_lab.exercises` decide. The panels need no torch, so what does
-(exercises are checked with it) is imported when it is asked for.
+They only show and send; `rlhf_lab.feedback` and `rlhf_lab.exercises` contain the logic. The rating panels need no
+torch. Widgets that do need it, to check exercises, are imported on first use.
 """
 
 from importlib import import_module

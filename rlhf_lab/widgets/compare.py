@@ -10,7 +10,7 @@ from rlhf_lab.widgets.panel import RatingPanel, browser_module
 class CompareWidget(RatingPanel):
     """A or B, a tie, or both bad; by mouse or by key. Parameters as for RatingPanel, and
 
-    strength: ask how much better the winner is (slightly, clearly, much); it may be left open.
+    strength: also ask how much better the winner is (slightly, clearly, much); answering is optional.
 
     >>> session = RatingSession(FeedbackStore(), "00-first-round", items)
     >>> CompareWidget(session, guidelines="Which one would you rather read in the town's paper?")

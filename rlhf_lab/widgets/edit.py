@@ -7,10 +7,10 @@ from rlhf_lab.widgets.panel import RatingPanel, browser_module
 
 
 class EditWidget(RatingPanel):
-    """The completion in a field, and what was changed, shown as it is typed. Parameters as for RatingPanel.
+    """A field with the completion, and a live display of the changes. Parameters as for RatingPanel.
 
-    A text that was not changed is no edit; it is skipped. The blank at the start of a completion, which joins it
-    to its prompt, is not shown and is kept.
+    An unchanged text is not an edit; skip it instead. The space at the start of a completion, which joins it to its
+    prompt, is hidden but kept.
 
     >>> session = RatingSession(FeedbackStore(), "02-edits", items, kind="edit")
     >>> EditWidget(session, guidelines="Change as little as you need to.")

@@ -17,7 +17,7 @@ TAGS = {
 class LabelWidget(RatingPanel):
     """Any of the tags, or none of them, by key or by mouse. Parameters as for RatingPanel, and
 
-    tags: {tag: what it means} or tags; at most nine. By default what is most often wrong with a completion.
+    tags: {tag: what it means} or a list of tags; at most nine. The default tags are common faults of completions.
 
     >>> session = RatingSession(FeedbackStore(), "02-labels", items, kind="label")
     >>> LabelWidget(session, tags={"rude": "You would not say it to a neighbour.", "vague": "It fits any shop."})

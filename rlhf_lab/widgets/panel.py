@@ -1,14 +1,14 @@
 """What all rating panels share: the way from a click in the browser to a record on disk, and back.
 
-A panel is a thin layer. It shows `session.view()`, turns a message from the browser into one call of the
-session, and shows what came of it. The session saves before it advances; the panel says NOT SAVED when that
-failed, because in a notebook an exception raised here would be seen by nobody.
+A panel is a thin layer. It shows `session.view()`, turns each message from the browser into one call of the session,
+and shows the result. The session saves before it advances. If saving fails, the panel says NOT SAVED, because nobody
+would see an exception raised here in a notebook.
 
-A message may arrive in any thread, also while a cell is running: everything here takes a lock, and neither
-torch nor matplotlib is touched.
+A message may arrive in any thread, even while a cell is running. So handling takes a lock, and uses neither torch nor
+matplotlib.
 
-The browser's half is `parts.js` (buttons, boxes, clock), `extras.js` (confidence, note), `panel.js` (frame, keys,
-messages, banners) and a panel's own file, put together into one module; its looks are `panel.css` and `kinds.css`.
+The browser's half consists of `parts.js` (buttons, boxes, clock), `extras.js` (confidence, note), `panel.js` (frame,
+keys, messages, banners) and a panel's own file, joined into one module. `panel.css` and `kinds.css` style it.
 """
 
 import math
@@ -28,7 +28,7 @@ CONFIDENCE = (0.0, 0.5, 1.0)  # recorded for "guess", "fairly sure", "certain"
 
 
 def browser_module(*names: str) -> str:
-    """The JavaScript of a panel: what all share and the panel's own files, as one module."""
+    """The JavaScript of a panel as one module: the shared files and the panel's own."""
     parts = ("parts.js", "extras.js", "panel.js", *names)
     return "\n".join((_HERE / part).read_text(encoding="utf-8") for part in parts)
 
@@ -37,12 +37,12 @@ class _Saved(NamedTuple):
     """The last message that was an answer or a skip."""
 
     id: str | None = None
-    after: str = ""  # the turn that it led to
-    said: str = ""  # to the rater
+    after: str = ""  # the turn that followed it
+    said: str = ""  # what the rater was told
 
 
 class _TooLate(FeedbackError):
-    """A click to a question that is over; to send it again would not help."""
+    """A click on a question that is over. Sending it again would not help."""
 
     def __init__(self, notice: str):
         notice = notice or "The question had changed before it arrived, by an earlier click or in another window."
@@ -52,14 +52,13 @@ class _TooLate(FeedbackError):
 class RatingPanel(anywidget.AnyWidget):
     """Base of the panels. A subclass sets `kind`, `_esm`, `question` and defines `_answer`.
 
-    session: what to drive; the panel keeps no state of its own.
+    session: the session to drive. The panel keeps no answers of its own.
     guidelines: how to judge, in a sentence or two; always in view.
     question: the headline.
-    text_lines, prompt_lines: height of the boxes, in lines. Longer texts scroll inside, so that the panel
-        keeps its height from item to item. By default they suit the texts of the queue, where it is a sequence
-        of items or has one as `items`.
-    next_step: what to do when all is rated.
-    confidence: ask how sure the rater is (guess, fairly sure, certain); it may be left open.
+    text_lines, prompt_lines: height of the boxes, in lines. Longer texts scroll inside, so that the panel keeps its
+        height. The default fits the texts of the queue, if it is a sequence of items or has them as `items`.
+    next_step: what to do when everything is rated.
+    confidence: also ask how sure the rater is (guess, fairly sure, certain); answering is optional.
     notes: offer a field for a note.
     """
 
@@ -108,7 +107,7 @@ class RatingPanel(anywidget.AnyWidget):
         self._frame = {
             "question": question or self.question,
             "guidelines": guidelines,
-            "task": task,  # for what the page remembers
+            "task": task,  # key for the drafts that the page remembers
             "text_lines": text_lines or _lines(texts, **self._room),
             "prompt_lines": prompt_lines or _lines([i.prompt for i in items], per_line=96, least=1, most=5, default=2),
             "confidence": bool(confidence),
@@ -122,7 +121,7 @@ class RatingPanel(anywidget.AnyWidget):
         return f"{type(self).__name__}(task {self._session.task_id!r})"
 
     def _ipython_display_(self) -> None:
-        """Show the panel, and a line of text that is still there when the panel no longer is."""
+        """Show the panel, and a line of text that remains when the panel no longer works."""
         from IPython.display import display
 
         data, metadata = self._repr_mimebundle_()
@@ -130,7 +129,7 @@ class RatingPanel(anywidget.AnyWidget):
         print(self.summary())
 
     def summary(self) -> str:
-        """One line for a page on which the panel itself cannot be drawn."""
+        """One line for pages that cannot draw the panel."""
         total = len(self._session.queue)
         return (
             f"A rating panel with {total} question{'s' * (total != 1)}."
@@ -141,7 +140,7 @@ class RatingPanel(anywidget.AnyWidget):
     # -- from the browser ---------------------------------------------------------------------------
 
     def _on_message(self, _widget: Any, content: Any, _buffers: Any = None) -> None:
-        """One click or key: do it, then tell the browser what came of it. Never raises."""
+        """Carry out one click or key, then tell the browser the result. Never raises."""
         with self._handling:
             reply = {"type": "reply", "id": None, "saved": False, "alert": "", "status": "", "late": False}
             try:
@@ -167,8 +166,8 @@ class RatingPanel(anywidget.AnyWidget):
         turn, replaced, view = str(content.get("turn")), "", self._session.view()
         given_up = self._saved.id in (content.get("unanswered") or ()) and self._saved.after == view.turn
         if given_up and turn != view.turn:
-            # The kernel was busy, and the page said that the answer before this one was not saved. It was handled all
-            # the same, and this one now comes to a question that is over. The later one counts.
+            # The kernel was busy, so the page said that the previous answer was not saved. It was saved after all, and
+            # this message names a question that is over. The later answer counts.
             replaced = self._saved.said
             if content.get("id") == self._saved.id:
                 return True, replaced  # the same message once more
@@ -205,11 +204,11 @@ class RatingPanel(anywidget.AnyWidget):
     # -- to the browser -----------------------------------------------------------------------------
 
     def _own_frame(self, items: Sequence[Item]) -> dict[str, Any]:
-        """What the browser's half of this kind of panel needs besides; `items`: the questions known beforehand."""
+        """More entries that the browser's half of this kind of panel needs. items: the questions known beforehand."""
         return {}
 
     def _picture(self, view: View) -> dict[str, Any]:
-        """What the browser gets to see: texts in display order, and nothing about who wrote them."""
+        """What the browser sees: texts in display order, and nothing about who wrote them."""
         return {
             "turn": view.turn,
             "state": view.state,
@@ -247,9 +246,9 @@ def _confidence(step: Any) -> float | None:
 
 
 def named(choices: Mapping[str, str] | Sequence[str], what: str, most: int) -> list[tuple[str, str]]:
-    """Names with what they mean, from {name: explanation} or a sequence of names; FeedbackError if that is wrong.
+    """(name, explanation) pairs, from {name: explanation} or a sequence of names. FeedbackError if that is wrong.
 
-    what: one such choice, for the message. most: how many there may be at most.
+    what: what such a name is called in the message. most: the largest number of names.
     """
     pairs = list(choices.items()) if isinstance(choices, Mapping) else [(name, "") for name in choices]
     if isinstance(choices, str) or not all(isinstance(word, str) for pair in pairs for word in pair):

@@ -1,4 +1,4 @@
-"""How far a learner is: a table of exercises and what to do next. Static and escaped, read from the progress file."""
+"""The learner's progress: a static, escaped table of exercises and what to do next, read from the progress file."""
 
 import html
 from pathlib import Path
@@ -13,7 +13,7 @@ _MARKS = {"not attempted": "○", "attempted": "◐", "solved": "●", "solved w
 class ProgressPanel:
     """The exercises of one notebook ("01"), or of all notebooks that exist, as the last line of a cell.
 
-    The state is read when the panel is made: run the cell again to see it anew.
+    The state is read when the panel is made. Run the cell again to update it.
     """
 
     def __init__(self, notebook: str | None = None):
@@ -26,7 +26,7 @@ class ProgressPanel:
         return self._states.get(name, attempts.State()).words
 
     def rows(self) -> list[tuple[str, str, str, str, str]]:
-        """(notebook, exercise, difficulty, minutes, state) of each, as words."""
+        """(notebook, exercise, difficulty, minutes, state) of each exercise, as text."""
         found = [find(name) for name in self._names]
         return [
             (

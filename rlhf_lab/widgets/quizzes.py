@@ -1,11 +1,11 @@
-"""A question with choices, each of which explains itself: why it is right, or where the thought goes astray.
+"""Multiple-choice questions that explain every choice: why it is right, or where the mistake lies.
 
-A cell says `quiz("08-clip")`. What is asked is in `notebooks/quizzes`, one file a page, so that the cell above the
-question does not hold its answer. In such a file a table is a quiz: its `question`, and its options under `right` and
-`wrong`, each with a `text` and a `why`.
+A cell says `quiz("08-clip")`. The questions are in `notebooks/quizzes`, one file per page, so that the cell does not
+give away the answer. Each table in a file is a quiz. It has a `question`, and options under `right` and `wrong`, each
+with a `text` and a `why`.
 
-The browser shows the explanation at once, also while a training cell keeps the kernel busy. The kernel only keeps
-that there was an answer. Where the page cannot draw it (on GitHub), a line of text says what was asked.
+The browser shows the explanation at once, even while a training cell keeps the kernel busy. The kernel only records
+the answer. On pages that cannot draw the quiz (GitHub), plain text shows the question.
 """
 
 import random
@@ -33,21 +33,21 @@ class Option:
 
     text: str
     right: bool
-    why: str  # why it is right; or, of a wrong one, where the thought goes astray
+    why: str  # why it is right, or where the mistake lies
 
 
 class Quiz(anywidget.AnyWidget):
-    """One question. Picks may be repeated until the right one is found; each is explained.
+    """One question. The learner may pick until they find the right option. Every pick is explained.
 
-    question: text, not Markdown. options: two to nine, at least one of them right, every one with its `why`.
-    name: under which the answer is kept with the learner's progress; begins with the notebook's number, "00-kl".
-    Raises ValueError for options that make no quiz.
+    question: text, not Markdown. options: two to nine, at least one of them right, each with a `why`.
+    name: key of the answer in the learner's progress. It begins with the notebook's number, as in "00-kl".
+    ValueError if the options do not make a quiz.
     """
 
     _esm = browser_module("quiz.js")
     _css = "\n".join((_HERE / name).read_text(encoding="utf-8") for name in ("panel.css", "quiz.css"))
     _frame = traitlets.Dict().tag(sync=True)
-    _tried = traitlets.List(traitlets.Int()).tag(sync=True)  # picks so far, so that a second view shows them, too
+    _tried = traitlets.List(traitlets.Int()).tag(sync=True)  # picks so far, for a second view of the quiz
 
     def __init__(self, question: str, options: Sequence[Option], name: str):
         if not 2 <= len(options) <= 9 or not any(option.right for option in options):
@@ -63,7 +63,7 @@ class Quiz(anywidget.AnyWidget):
         return f"Quiz({self._name!r})"
 
     def _ipython_display_(self) -> None:
-        """Show the quiz, and the question as text that is still there when the quiz no longer is."""
+        """Show the quiz, and the question as text that remains when the quiz no longer works."""
         from IPython.display import display
 
         data, metadata = self._repr_mimebundle_()
@@ -76,7 +76,7 @@ class Quiz(anywidget.AnyWidget):
         return "\n".join([self._frame["question"], *choices])
 
     def _on_message(self, _widget: Any, content: Any, _buffers: Any = None) -> None:
-        """A pick: keep it. Never raises; what goes wrong is shown in the quiz."""
+        """Record a pick. Never raises; the quiz shows any error."""
         with self._handling:
             try:
                 i = content["option"]
@@ -92,10 +92,10 @@ class Quiz(anywidget.AnyWidget):
 
 
 def quiz(name: str) -> Quiz:
-    """The quiz of that name, "08-clip": the number of the notebook, and the name of a table in its file of quizzes.
+    """The quiz of that name. "08-clip" is table `clip` in the quiz file of notebook 08.
 
-    The options come in an order drawn by the name: always the same, and the place of the right one says nothing.
-    Raises LookupError where there is no such quiz, and says which there are.
+    Options are shuffled with the name as the seed: the order never changes and does not reveal the right one.
+    LookupError, listing the quizzes of that notebook, if there is none of that name.
     """
     number, _, title = name.partition("-")
     tables = {}

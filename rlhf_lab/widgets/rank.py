@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 from rlhf_lab.feedback import FeedbackError, Item, View, rank_value
 from rlhf_lab.widgets.panel import RatingPanel, browser_module
 
-LETTERS = "ABCDEFGH"  # what the completions are called on the screen, from the left
+LETTERS = "ABCDEFGH"  # labels of the completions on the screen, from the left
 
 
 class RankWidget(RatingPanel):
-    """An order, ties allowed: letters typed in order of preference, or clicks, or chips dragged about.
+    """An order, ties allowed: type letters in order of preference, click, or drag chips.
 
     Parameters as for RatingPanel. A question may have two to eight completions.
 
@@ -37,7 +37,7 @@ class RankWidget(RatingPanel):
 
     def _picture(self, view: View) -> dict[str, Any]:
         picture = super()._picture(view)
-        if len(view.options) > len(LETTERS):  # a queue that chooses as it goes is known only now
+        if len(view.options) > len(LETTERS):  # an adaptive queue's questions are only known now
             return {**picture, "state": "stuck", "problem": _too_many(len(view.options))}
         return picture
 

@@ -1,4 +1,4 @@
-"""The scoring panel: one completion, a number on each of one or several axes."""
+"""The scoring panel: one completion, with a score on one or several axes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -10,9 +10,9 @@ from rlhf_lab.widgets.panel import RatingPanel, browser_module, named
 class ScoreWidget(RatingPanel):
     """A score for each axis, by number key or by mouse. Parameters as for RatingPanel, and
 
-    axes: what to judge, {name: what it means} or names; at most six. The names are the keys of the answer.
+    axes: what to judge, {name: what it means} or a list of names; at most six. The names are the answer's keys.
     scale: the lowest and the highest score, within 0 to 9.
-    ends: what the two mean.
+    ends: what these two scores mean.
 
     >>> session = RatingSession(FeedbackStore(), "02-scores", items, kind="score")
     >>> ScoreWidget(session, axes={"overall": "How good is it, all in all?", "tone": "Would you talk like that?"})

@@ -1,7 +1,7 @@
-"""Sliders that move a figure: the parameters of a function that draws, turned by hand.
+"""Sliders for the parameters of a function that draws a figure.
 
-The first drawing is on the page, also where no kernel runs (on GitHub, in print). In JupyterLab the sliders above
-it draw it again, from whatever tensors the function has at hand.
+The first drawing is part of the page, even without a kernel (on GitHub, in print). In JupyterLab, moving a slider
+above it draws it again.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import ipywidgets as widgets
 from IPython.display import display
 from matplotlib.figure import Figure
 
-Range = tuple[float, float, float]  # lowest, highest, where it is at first
+Range = tuple[float, float, float]  # lowest, highest, initial
 
 
 class Sliders(widgets.VBox):
-    """A slider for each parameter, one below the other; as plain text they say what they are."""
+    """A column of sliders, one per parameter, with a plain-text description for other pages."""
 
     def __init__(self, ranges: dict[str, Range]):
         self.sliders = {name: _slider(name, *limits) for name, limits in ranges.items()}
@@ -39,12 +39,12 @@ class Sliders(widgets.VBox):
 
 
 def explore(draw: Callable[..., Figure], **ranges: Range) -> None:
-    """Show `draw(**values)` with a slider above for each of its parameters; drawn again whenever one is moved.
+    """Show `draw(**values)` below a slider for each of its parameters. Moving a slider draws it again.
 
-    draw: returns a figure that is not shown yet (`plots.new_figure` makes such); keep it under a tenth of a second.
-    ranges: parameter -> (lowest, highest, at first). Three whole numbers make a slider of whole numbers.
-    What `draw` reads besides should be bound to it: a name that a later cell gives to something else breaks it.
-    Raises ValueError where a slider would start outside of its range.
+    draw: returns a figure that is not shown yet, as from `plots.new_figure`. It should take under a tenth of a second.
+        Bind everything else that it reads to it; a global name would break it when a later cell reuses the name.
+    ranges: parameter -> (lowest, highest, initial). Three whole numbers make a slider of whole numbers.
+    ValueError if a slider would start outside its range.
     """
     panel = Sliders(ranges)
     display(panel)
@@ -53,7 +53,7 @@ def explore(draw: Callable[..., Figure], **ranges: Range) -> None:
     def redraw(_) -> None:
         try:
             handle.update(draw(**panel.values))
-        except Exception as error:  # nobody would see it: what a slider sets off runs outside of any cell
+        except Exception as error:  # nobody would see it, because slider callbacks run outside any cell
             trouble = f"{type(error).__name__}: {error}"
             words = f"This could not be drawn ({trouble}). Run the cells above and this one again."
             handle.update({"text/plain": words}, raw=True)
