@@ -106,6 +106,14 @@ def averaged(ratio, advantages, low, high):
     return _objective(ratio, advantages, low, high).mean()
 
 
+@mistake(
+    "You took the smaller ratio, and multiplied it with the advantage afterwards.",
+    "For a bad token the smaller ratio is the *milder* one. Multiply both with the advantage, then take the minimum.",
+)
+def smaller_ratio(ratio, advantages, low, high):
+    return torch.minimum(ratio, ratio.clamp(1 - low, 1 + high)) * advantages
+
+
 EXERCISE = Exercise(
     reference=clip_higher_objective,
     title="more room upwards",
@@ -134,6 +142,7 @@ EXERCISE = Exercise(
         only_upper,
         product_clipped,
         averaged,
+        smaller_ratio,
     ),
     gradients=("ratio",),
 )

@@ -141,6 +141,24 @@ def product_clipped(log_probs, old_log_probs, advantages, mask, clip):
     return -torch.minimum(product, product.clamp(1 - clip, 1 + clip))[mask].mean()
 
 
+@mistake(
+    "You took the smaller ratio, and multiplied it with the advantage afterwards.",
+    "For a bad token the smaller ratio is the *milder* one. Multiply both with the advantage, then take the minimum.",
+)
+def smaller_ratio(log_probs, old_log_probs, advantages, mask, clip):
+    ratio = (log_probs - old_log_probs).exp()
+    return -(torch.minimum(ratio, ratio.clamp(1 - clip, 1 + clip)) * advantages)[mask].mean()
+
+
+@mistake(
+    "You divided one log-probability by the other.",
+    "A ratio of probabilities is the exponential of the *difference* of their logarithms.",
+)
+def ratio_of_logarithms(log_probs, old_log_probs, advantages, mask, clip):
+    ratio = log_probs / old_log_probs
+    return -torch.minimum(ratio * advantages, ratio.clamp(1 - clip, 1 + clip) * advantages)[mask].mean()
+
+
 EXERCISE = Exercise(
     reference=clipped_policy_loss,
     title="PPO's clipped loss",
@@ -172,6 +190,8 @@ EXERCISE = Exercise(
         only_upper,
         mean_of_rows,
         product_clipped,
+        smaller_ratio,
+        ratio_of_logarithms,
     ),
     gradients=("log_probs",),
 )

@@ -27,6 +27,7 @@ def cases():
     yield _case("one value that has hardly moved", [1.1], [1.0], [2.0], [True])
     yield _case("one that has moved far, the right way", [1.75], [1.0], [2.0], [True])
     yield _case("one that has moved far, the wrong way", [0.0], [1.0], [2.0], [True])
+    yield _case("one of each", [1.75, 0.0], [1.0, 1.0], [2.0, 2.0], [True, True])
     yield _case("padding", [0.5, 1.0, 30.0], [0.5, 0.75, 0.0], [1.5, 0.0, 0.0], [True, True, False])
     yield Case(
         "rows of different length",
@@ -101,6 +102,14 @@ def mean_of_rows(values, old_values, returns, mask, clip):
     return 0.5 * (errors.sum(1) / mask.sum(1)).mean()
 
 
+@mistake(
+    "You averaged first, and took the larger of the two means.",
+    "Each token counts the larger of its own two errors: the maximum first, then the mean.",
+)
+def maximum_of_means(values, old_values, returns, mask, clip):
+    return 0.5 * torch.maximum(*(error[mask].mean() for error in _errors(values, old_values, returns, clip)))
+
+
 EXERCISE = Exercise(
     reference=clipped_value_loss,
     title="PPO's value loss",
@@ -126,6 +135,7 @@ EXERCISE = Exercise(
         padding_counted,
         absolute,
         mean_of_rows,
+        maximum_of_means,
     ),
     gradients=("values",),
 )

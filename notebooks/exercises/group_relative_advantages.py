@@ -85,7 +85,7 @@ def biased(rewards):
 
 @mistake("You went down the prompts, not along the completions.", "A row is a prompt: dimension 1.")
 def down_the_prompts(rewards):
-    deviation = rewards.std(0, keepdim=True) if len(rewards) > 1 else torch.zeros_like(rewards)
+    deviation = rewards.std(0, keepdim=True) if len(rewards) > 1 else torch.full_like(rewards, torch.nan)
     return (rewards - rewards.mean(0, keepdim=True)) / (deviation + 1e-4)
 
 

@@ -137,7 +137,7 @@ def over_the_batch(*inputs):
 )
 def wrong_axis(*inputs):
     def advantages(rewards):
-        deviation = rewards.std(0, keepdim=True) if len(rewards) > 1 else torch.zeros_like(rewards)
+        deviation = rewards.std(0, keepdim=True) if len(rewards) > 1 else torch.full_like(rewards, torch.nan)
         return (rewards - rewards.mean(0, keepdim=True)) / (deviation + 1e-4)
 
     return _update(*inputs, advantages=advantages)
@@ -265,8 +265,9 @@ def not_zeroed(*inputs):
 
 
 @mistake(
-    "You stepped before backward().",
-    "When the optimizer steps, there is no gradient yet. The order is zero_grad(), backward(), step().",
+    "The weights never change.",
+    "Either step() is missing, or it comes before backward(), when there is no gradient yet. The order is zero_grad(),"
+    " backward(), step().",
 )
 def step_before_backward(policy, reference, optimizer, ids, mask, rewards, kl_coefficient):
     new, theirs = _log_probs(policy, ids), _log_probs(reference, ids).detach()

@@ -101,6 +101,16 @@ def unbiased(x, mask):
     return _white(x, values.mean(), variance, mask)
 
 
+@mistake(
+    "The padding takes part in the variance.",
+    "Its zeros are as far from the mean as any number. Take the squares of the real entries only.",
+)
+def zeros_in_the_variance(x, mask):
+    mean = x[mask].mean()
+    squares = (x.masked_fill(~mask, 0.0) - mean) ** 2
+    return _white(x, mean, squares.sum() / mask.sum(), mask)
+
+
 EXERCISE = Exercise(
     reference=masked_whitening,
     title="whitening under a mask",
@@ -126,5 +136,6 @@ EXERCISE = Exercise(
         by_variance,
         row_by_row,
         unbiased,
+        zeros_in_the_variance,
     ),
 )

@@ -106,6 +106,26 @@ def no_kl(scores, kl, mask, coefficient):
     return _rewards(scores, torch.zeros_like(kl), mask, coefficient, _last(mask))
 
 
+@mistake(
+    "You put the score one token too early.",
+    "Columns are counted from 0: the last of n real tokens is in column n - 1.",
+)
+def one_before(scores, kl, mask, coefficient):
+    rewards = (-coefficient * kl).masked_fill(~mask, 0.0)
+    rewards[torch.arange(len(scores)), mask.sum(1) - 2] += scores
+    return rewards
+
+
+@mistake(
+    "Scores landed in other rows, too.",
+    "rewards[:, last] takes all those columns in *every* row. rewards[torch.arange(B), last] is one place in each.",
+)
+def all_rows(scores, kl, mask, coefficient):
+    rewards = (-coefficient * kl).masked_fill(~mask, 0.0)
+    rewards[:, mask.sum(1) - 1] += scores
+    return rewards
+
+
 EXERCISE = Exercise(
     reference=per_token_rewards,
     title="rewards, token by token",
@@ -132,5 +152,7 @@ EXERCISE = Exercise(
         no_coefficient,
         first_token,
         no_kl,
+        one_before,
+        all_rows,
     ),
 )

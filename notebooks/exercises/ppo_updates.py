@@ -257,6 +257,25 @@ def ratio_inverted(*inputs):
     return _loop(*inputs, surrogate=lambda ratio, advantages, clip: _surrogate(1 / ratio, advantages, clip))
 
 
+@mistake(
+    "You took the logits for log-probabilities.",
+    "A ratio of probabilities needs log_softmax over the vocabulary first, and then the token's own entry.",
+)
+def raw_logits(*inputs):
+    def log_probs(policy, ids):
+        return policy(ids).logits[:, :-1].gather(2, ids[:, 1:, None]).squeeze(2)
+
+    return _loop(*inputs, log_probs=log_probs)
+
+
+@mistake(
+    "Your mask and your advantages are one column off.",
+    "The log-probabilities begin with the token in column 1. So do mask[:, 1:] and advantages[:, 1:].",
+)
+def mask_shifted(policy, optimizer, ids, mask, advantages, minibatches, clip):
+    return _loop(policy, optimizer, ids, mask.roll(1, 1), advantages.roll(1, 1), minibatches, clip)
+
+
 EXERCISE = Exercise(
     reference=ppo_updates,
     title="all updates from one rollout",
@@ -292,6 +311,8 @@ EXERCISE = Exercise(
         not_clipped,
         only_clipped,
         ratio_inverted,
+        raw_logits,
+        mask_shifted,
     ),
     steps=(
         "Once: the log-probabilities of all tokens, without gradients.",

@@ -102,6 +102,14 @@ def by_token(log_probs, old_log_probs, mask):
     return _log_ratio(log_probs, old_log_probs, mask).exp()
 
 
+@mistake(
+    "You divided one log-probability by the other.",
+    "A ratio of probabilities is the exponential of the *difference* of their logarithms.",
+)
+def ratio_of_logarithms(log_probs, old_log_probs, mask):
+    return (log_probs / old_log_probs).masked_fill(~mask, 0.0).sum(1) / mask.sum(1)
+
+
 EXERCISE = Exercise(
     reference=sequence_ratio,
     title="one ratio for a whole text",
@@ -129,6 +137,7 @@ EXERCISE = Exercise(
         of_the_batch,
         of_sums,
         by_token,
+        ratio_of_logarithms,
     ),
     gradients=("log_probs",),
 )

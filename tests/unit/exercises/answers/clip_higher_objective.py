@@ -55,3 +55,7 @@ def wrong_not_clipped(ratio, advantages, low, high):
 
 def wrong_only_upper(ratio, advantages, low, high):
     return _smaller(ratio, advantages, -float("inf"), 1 + high)
+
+
+def wrong_smaller_ratio(ratio, advantages, low, high):
+    return ratio.clip(max=1 + high) * advantages

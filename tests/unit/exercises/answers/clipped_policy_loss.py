@@ -74,3 +74,12 @@ def wrong_only_upper(log_probs, old_log_probs, advantages, mask, clip):
 def wrong_ratio_to_itself(log_probs, old_log_probs, advantages, mask, clip):
     ratio, a = _ratio(log_probs, log_probs.detach(), mask), advantages[mask]
     return -torch.min(ratio * a, ratio.clip(1 - clip, 1 + clip) * a).mean()
+
+
+def wrong_smaller_ratio(log_probs, old_log_probs, advantages, mask, clip):
+    return -(_ratio(log_probs, old_log_probs, mask).clip(max=1 + clip) * advantages[mask]).mean()
+
+
+def wrong_ratio_of_logarithms(log_probs, old_log_probs, advantages, mask, clip):
+    ratio, a = log_probs[mask] / old_log_probs[mask], advantages[mask]
+    return torch.max(-ratio * a, -ratio.clip(1 - clip, 1 + clip) * a).mean()

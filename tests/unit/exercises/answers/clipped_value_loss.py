@@ -61,3 +61,8 @@ def wrong_clipped_at_zero(values, old_values, returns, mask, clip):
 def wrong_padding_counted(values, old_values, returns, mask, clip):
     held = _held(values, old_values, clip)
     return torch.max((values - returns) ** 2, (held - returns) ** 2).mean() / 2
+
+
+def wrong_maximum_of_means(values, old_values, returns, mask, clip):
+    both = [((x - returns)[mask] ** 2).mean() / 2 for x in (values, _held(values, old_values, clip))]
+    return max(both)

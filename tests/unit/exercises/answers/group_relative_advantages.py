@@ -73,3 +73,8 @@ def wrong_other_epsilon__as_a_floor(rewards):
 def wrong_epsilon_in_the_root(rewards):
     centred = rewards - rewards.mean(-1, True)
     return centred * torch.rsqrt(centred.pow(2).sum(-1, True) / (rewards.shape[1] - 1) + 1e-4)
+
+
+def wrong_down_the_prompts(rewards):
+    deviation = rewards.std(0) if len(rewards) > 1 else torch.full_like(rewards[0], torch.nan)
+    return (rewards - rewards.mean(0)) / (deviation + 1e-4)

@@ -62,3 +62,9 @@ def wrong_by_variance(x, mask):
     out = torch.zeros_like(x)
     out[mask] = (x[mask] - x[mask].mean()) / (x[mask].var(unbiased=False) + 1e-8)
     return out
+
+
+def wrong_zeros_in_the_variance(x, mask):
+    x, n = torch.where(mask, x, 0.0), mask.sum()
+    centred = x - x.sum() / n
+    return torch.where(mask, centred / ((centred**2).sum() / n + 1e-8).sqrt(), 0.0)

@@ -68,3 +68,16 @@ def wrong_first_token(scores, kl, mask, coefficient):
     rewards = torch.where(mask, -coefficient * kl, 0.0)
     rewards[:, 0] += scores
     return rewards
+
+
+def wrong_one_before(scores, kl, mask, coefficient):
+    rewards = torch.where(mask, -coefficient * kl, 0.0)
+    for row, length in enumerate(mask.sum(1)):
+        rewards[row, length - 2] += scores[row]
+    return rewards
+
+
+def wrong_all_rows(scores, kl, mask, coefficient):
+    rewards, last = torch.where(mask, -coefficient * kl, 0.0), mask.sum(1) - 1
+    rewards[:, last] = rewards[:, last] + scores[None]
+    return rewards

@@ -102,3 +102,36 @@ def wrong_not_clipped(*inputs):
 
 def wrong_wrong_sign(*inputs):
     return _run(inputs, sign=1.0)
+
+
+def _own(inputs, raw=False, first=1):
+    policy, optimizer, ids, mask, advantages, minibatches, clip = inputs
+
+    def look():
+        logits = policy(ids).logits
+        return torch.stack(
+            [
+                (logits if raw else logits.log_softmax(2))[:, t - 1].gather(1, ids[:, t : t + 1])[:, 0]
+                for t in range(1, ids.shape[1])
+            ],
+            1,
+        )
+
+    old, losses = look().detach(), []
+    end = ids.shape[1] + first - 1
+    for rows in minibatches:
+        ratio = torch.exp(look() - old)[rows]
+        a, real = advantages[rows, first:end], mask[rows, first:end]
+        losses.append(torch.max(-ratio * a, -ratio.clip(1 - clip, 1 + clip) * a)[real].mean())
+        optimizer.zero_grad()
+        losses[-1].backward()
+        optimizer.step()
+    return torch.stack(losses).detach()
+
+
+def wrong_raw_logits(*inputs):
+    return _own(inputs, raw=True)
+
+
+def wrong_mask_shifted(*inputs):
+    return _own(inputs, first=0)

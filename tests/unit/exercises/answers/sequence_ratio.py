@@ -57,3 +57,7 @@ def wrong_inverted(log_probs, old_log_probs, mask):
 def wrong_of_the_batch(log_probs, old_log_probs, mask):
     one = (log_probs[mask] - old_log_probs[mask]).mean().exp()
     return torch.stack([one] * len(mask))
+
+
+def wrong_ratio_of_logarithms(log_probs, old_log_probs, mask):
+    return torch.stack([(new[m] / old[m]).mean() for new, old, m in zip(log_probs, old_log_probs, mask, strict=True)])
