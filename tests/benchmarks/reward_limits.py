@@ -120,7 +120,7 @@ def felt(taste: str, triple: tuple[str, str, str]) -> float:
 def strangers(count: int, seed: int) -> list[SimulatedRater]:
     """People with slips, each liking a mixture of everything that a taste of ours may be about.
 
-    Their likings are the rows of random rotations, so every nine people together like all nine things equally.
+    Their likings are the rows of random rotations, so each nine of them together care equally about all nine things.
     """
     rng, n = np.random.default_rng(seed), len(SCALES)
     weights = np.concatenate([np.linalg.qr(rng.normal(size=(n, n)))[0] for _ in range(math.ceil(count / n))])[:count]
