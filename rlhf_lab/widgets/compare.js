@@ -1,10 +1,10 @@
-// The comparison panel: two texts side by side, A and B. With a strength asked for, choosing a side comes first
-// and saying how much better follows, or is left out by choosing the side once more.
+// The comparison panel: two texts side by side, A and B. If it asks for a strength, the rater first chooses a side and
+// then says how much better it is. Choosing the same side again skips the strength.
 
 const STRENGTHS = ["slightly", "clearly", "much"];
 
 function compareBody(panel) {
-  let chosen = null; // a side, where its strength is to follow
+  let chosen = null; // the chosen side, while waiting for its strength
   const sides = [["A", "a", "left"], ["B", "b", "right"]].map(([name, key, answer]) => {
     const text = textBox("rlhf-card-text");
     const side = { name, answer, text, strengths: [] };

@@ -1,10 +1,10 @@
 // What changed between two texts, word by word.
 
-const LARGEST_TABLE = 4_000_000; // cells; beyond it the middle counts as rewritten as a whole
+const LARGEST_TABLE = 4_000_000; // cells; beyond it the whole middle counts as rewritten
 
-// [["same" | "del" | "ins", text], ...]: without "ins" it reads as `before`, without "del" as `after`. The parts
-// are words, signs and blanks; as many of them as possible stay the same (longest common
-// subsequence, by dynamic programming from the end).
+// Returns [["same" | "del" | "ins", text], ...]. Without "ins" this gives `before`, without "del" it gives `after`.
+// Texts are split into words, signs and spaces, and as many as possible stay the same (longest common subsequence, by
+// dynamic programming from the end).
 function wordChanges(before, after) {
   const split = (text) => text.match(/\s|[\p{L}\p{M}\p{N}_'’]+|[^\s]/gu) || [];
   const old = split(before);

@@ -1,4 +1,4 @@
-// The editing panel: the text in a field to rewrite it in, and below it what that changes.
+// The editing panel: a field to rewrite the text in, and below it the changes.
 
 function editBody(panel) {
   let original = "";
@@ -40,7 +40,7 @@ function editBody(panel) {
     saveKey: "control+enter",
     draw(view, kept) {
       field.value = view.texts[0].replace(/^ /, "");
-      original = field.value; // as a field gives it back: line ends are all of one kind
+      original = field.value; // read back from the field, which normalises line ends
       if (kept !== undefined) field.value = kept;
       field.setSelectionRange(0, 0);
       field.scrollTop = 0;

@@ -1,4 +1,4 @@
-// Below a question, where the panel was made with them: how sure the rater is, and a note. Both may be left open.
+// Optional fields below a question: how sure the rater is, and a note. The rater may leave both empty.
 
 const SURE = [["guess", "j"], ["fairly sure", "k"], ["certain", "l"]];
 

@@ -1,4 +1,4 @@
-// The labelling panel: one text, and tags that can be true of it, several at once, or none of them.
+// The labelling panel: one text, and tags. Several of them may apply, or none.
 
 function labelBody(panel) {
   const { tags } = panel.frame;

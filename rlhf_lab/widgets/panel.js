@@ -1,24 +1,22 @@
-// The frame that every rating panel shares: headline, progress, guidelines, prompt, a body of the panel's
-// own, confidence and note, save, skip and undo, status and banner. It handles keys, the clock and the messages
-// to the kernel.
-//
-// Rules it keeps: text from a model is only ever set as textContent; an answer names the turn it is for;
-// one message is on its way at a time; the second half of a double click, and a key pressed before anybody
-// can have read the new question, count for nothing; keys count only while the focus is inside, and not while
-// somebody writes; the focus never leaves the panel by itself, or the next key would reach the notebook; a draft
-// stays until its question is answered, whatever happens to a message or to the page, and is there again after an undo;
-// an answer that does not count is always said.
+// The frame that all rating panels share: headline, progress, guidelines, prompt, the panel's own body, confidence,
+// note, save, skip, undo, status and banner. It handles keys, the clock and messages to the kernel. Its rules:
+// - Text from a model is only set as textContent.
+// - An answer names its turn. Only one message is under way at a time. If an answer does not count, the panel says so.
+// - The second click of a double click is ignored, and so is a key pressed too soon to have read the new question.
+// - Keys only count while the focus is inside and nobody is typing text. The focus never leaves the panel by itself,
+//   or the next key would reach the notebook.
+// - A draft stays until its question is answered, even if a message is lost or the page reloads. Undo brings it back.
 
-const SETTLING_MS = 300; // after a new question is drawn: too short to have read anything
+const SETTLING_MS = 300; // nobody can have read a new question in this time
 const SCROLLING_KEYS = ["arrowup", "arrowdown", "arrowleft", "arrowright", "pageup", "pagedown", "home", "end", " "];
 
-// Draws a panel into `el`. `makeBody(panel)` gives what stands between prompt and foot:
-//   node; buttons and footButtons   with their keys; getters where they change
-//   draw(view, kept)                show a question; `kept` is what was sent for it before an undo, if anything
-//   refresh()                       show the draft; called after every change of it
-//   collect()                       {answer, missing}: the draft, and in words what it lacks; brings a Save button
-//   onKey(key, event)               for further keys; true if it was one
-//   flash(answer)                   that an answer was saved, if not on the Save button
+// Draws a panel into `el`. `makeBody(panel)` makes the part between prompt and foot:
+//   node; buttons and footButtons   with their keys; use getters if they change
+//   draw(view, kept)                shows a question; `kept` is what was sent for it before an undo, if anything
+//   refresh()                       shows the draft; called after every change of it
+//   collect()                       {answer, missing}: the draft, and what it lacks, in words; adds a Save button
+//   onKey(key, event)               handles more keys; returns true if it used this one
+//   flash(answer)                   signals that an answer was saved, if not on the Save button
 function ratingPanel({ model, el }, makeBody) {
   const ending = new AbortController();
   const { signal } = ending;
@@ -27,12 +25,12 @@ function ratingPanel({ model, el }, makeBody) {
   let waiting = null; // the message that has not been answered yet
   let failed = null; // the message that could not be saved
   const unanswered = new Set(); // ids of messages that the kernel may still be about to save
-  let changed = false; // the draft, between the message and its answer
+  let changed = false; // whether the draft changed between a message and its reply
   let count = 0;
   let timers = [];
   let settled = null; // timer
   let asked = null; // the question that the draft is about
-  const drafts = new Map(); // what was made of the questions of this sitting
+  const drafts = new Map(); // drafts and answers of this sitting's questions
 
   const root = element("div", {
     className: "rlhf-panel",
@@ -47,7 +45,7 @@ function ratingPanel({ model, el }, makeBody) {
     answer: (answer, method) => send("answer", method, { answer }),
     say: (text) => { status.textContent = text; },
     refresh: () => refresh(),
-    // A change of the draft: not while a message is on its way, nor before anybody can have read the question.
+    // Change the draft, but not while a message is under way or before anybody can have read the question.
     drafting: (change) => (...details) => {
       if (isSaving() || root.dataset.settling) return;
       change(...details);
@@ -110,7 +108,7 @@ function ratingPanel({ model, el }, makeBody) {
   }
 
   function transmit(message) {
-    // What is sent once more, word for word, keeps its id, so that it counts once.
+    // An identical message that is sent again keeps its id, so that it counts once.
     const words = ({ action, turn, answer, confidence, note }) => JSON.stringify([action, turn, answer, confidence, note]);
     const id = failed && words(failed) === words(message) ? failed.id : `${Date.now()}-${++count}`;
     waiting = { ...message, id, unanswered: [...unanswered] };
@@ -132,7 +130,7 @@ function ratingPanel({ model, el }, makeBody) {
     model.send(waiting);
   }
 
-  // Whether a message is on its way; what is clicked meanwhile does not count, and that is said.
+  // Whether a message is under way. Clicks meanwhile do not count, and the panel says so.
   function isSaving() {
     if (waiting) status.textContent = "Still saving. What you click meanwhile does not count.";
     return Boolean(waiting);
@@ -159,7 +157,7 @@ function ratingPanel({ model, el }, makeBody) {
     banner.replaceChildren(words, ...(mayHelpAgain ? [again] : []));
   }
 
-  // Once more, with the draft as it is now: somebody may have changed it since.
+  // Try again with the current draft: it may have changed since.
   function tryAgain() {
     if (!failed || waiting) return;
     const isShown = failed.action === "answer" && failed.turn === view.turn;
@@ -214,7 +212,7 @@ function ratingPanel({ model, el }, makeBody) {
         body.draw(view, kept.answer);
         extras.set(kept);
       } else if (failed) {
-        failed.turn = view.turn; // the same question once more: trying again is about it
+        failed.turn = view.turn; // the same question again: a retry is for it
       }
       end.replaceChildren();
     } else {
@@ -228,7 +226,7 @@ function ratingPanel({ model, el }, makeBody) {
       root.dataset.settling = "true";
       clearTimeout(settled);
       settled = setTimeout(() => delete root.dataset.settling, SETTLING_MS);
-      root.classList.add("rlhf-still"); // the pointer still lies where it clicked; that is no sign for this item
+      root.classList.add("rlhf-still"); // the pointer is still where it clicked last, so ignore its hover
       const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
       if (!calm) stage.firstChild.animate([{ opacity: 0.35 }, { opacity: 1 }], { duration: 160, easing: "ease-out" });
     }
@@ -246,7 +244,7 @@ function ratingPanel({ model, el }, makeBody) {
     return `${frame.task} ${frame.question} ${asked}`;
   }
 
-  // Before another question takes its place. What was sent is in `drafts`; it may have been changed since.
+  // Called before another question is shown. `drafts` has what was sent, but it may have changed since.
   function leave() {
     if (!asked) return;
     changed = JSON.stringify(drafts.get(asked)) !== JSON.stringify(draft());
@@ -322,7 +320,7 @@ function ratingPanel({ model, el }, makeBody) {
     if (!isOff(button)) {
       button.classList.add("rlhf-pressed");
       setTimeout(() => button.classList.remove("rlhf-pressed"), 140);
-      // From here the focus is on the panel as a whole: a ring around A would look like a choice.
+      // The focus is now on the whole panel, because a ring around A would look like a choice.
       root.focus({ preventScroll: true });
     }
     button.press("keyboard");

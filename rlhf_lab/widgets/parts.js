@@ -15,13 +15,13 @@ const KEY_NAMES = {
   "control+enter": "Control+Enter", enter: "Enter", backspace: "Backspace", arrowleft: "ArrowLeft", arrowright: "ArrowRight",
 };
 
-// The sign for a key, as it stands on a control. Screen readers are told by aria-keyshortcuts instead.
+// The sign of a key, shown on its control. Screen readers use aria-keyshortcuts instead.
 function keySign(key) {
   return element("kbd", { textContent: KEY_SIGNS[key] || key.toUpperCase(), attributes: { "aria-hidden": "true" } });
 }
 
 // A button with its key on it: `key` is what the event calls it, in lower case. `role` makes it a radio button or
-// a check box. Switched off, it says why when it is pressed, if it has an `explain`.
+// a check box. Pressing a disabled button says why, if it has an `explain`.
 function keyButton(label, key, className, run, role = "") {
   const words = element("span", { textContent: label });
   const button = element(
@@ -37,13 +37,13 @@ function keyButton(label, key, className, run, role = "") {
     else if (button.explain) button.explain();
   };
   button.addEventListener("click", (event) => {
-    if (event.detail > 1) return; // the second click of a double click was meant for what stood here before
+    if (event.detail > 1) return; // the second click of a double click was meant for the previous content
     button.press(event.pointerType || (event.detail ? "mouse" : "keyboard"));
   });
   return button;
 }
 
-// Switched off without the `disabled` attribute, which would throw the focus out of the panel.
+// Disable without the `disabled` attribute, which would move the focus out of the panel.
 function switchOff(button, off) {
   button.setAttribute("aria-disabled", String(off));
 }
@@ -52,7 +52,7 @@ function isOff(button) {
   return button.getAttribute("aria-disabled") === "true";
 }
 
-// A scrolling box for text that somebody, or some model, wrote.
+// A scrolling box for text by a person or model.
 function textBox(className) {
   const box = element("div", { className: `rlhf-text ${className}`, dir: "auto" });
   box.show = (text) => {
@@ -79,7 +79,7 @@ function card(name, text, ...below) {
   return element("div", { className: "rlhf-card", attributes: { role: "group", "aria-label": label } }, badge, text, ...below);
 }
 
-// Milliseconds for which a node was really in view: not while the tab is hidden or it is scrolled away.
+// Counts the milliseconds that a node was in view: not while the tab is hidden or the node is scrolled away.
 function visibleClock(node, signal) {
   let total = 0;
   let since = null;
@@ -108,8 +108,7 @@ function visibleClock(node, signal) {
   };
 }
 
-// What was begun is kept in the browser's memory of this tab, so that it outlives a reload of the page. Where a
-// browser does not allow that, it does not.
+// Keep drafts in the browser's memory of this tab, so that they survive a reload, if the browser allows it.
 function remember(key, draft) {
   try {
     if (draft) sessionStorage.setItem(`rlhf-lab ${key}`, JSON.stringify(draft));
@@ -125,15 +124,15 @@ function recall(key) {
   }
 }
 
-// A short light on a node, to say "this was taken".
+// Briefly light up a node, to show that it was accepted.
 function flash(node) {
   node.classList.remove("rlhf-flash");
   void node.offsetWidth; // start the animation again
   node.classList.add("rlhf-flash");
 }
 
-// Keeps keys that are pressed inside `root` from JupyterLab, which would take `b` for "insert a cell below". Only the one
-// that saves the notebook goes on working. JupyterLab looks for the mark on the focused element as well as above it.
+// Hide keys pressed inside `root` from JupyterLab, which would read `b` as "insert a cell below". Only the shortcut for
+// saving the notebook still works. JupyterLab looks for this mark on the focused element and its ancestors.
 function keepKeys(root, signal) {
   root.dataset.lmSuppressShortcuts = "true";
   window.addEventListener("keydown", (event) => {

@@ -1,5 +1,5 @@
-// A question with choices. A pick shows at once why it is right or wrong, without waiting for the kernel, and is sent
-// to be kept. Wrong picks stay readable, and another may be tried.
+// A multiple-choice question. A pick at once shows why it is right or wrong, without waiting for the kernel, which only
+// records it. Explanations of wrong picks stay visible, and the learner may try again.
 
 function quiz({ model, el }) {
   const ending = new AbortController();
@@ -43,7 +43,7 @@ function quiz({ model, el }) {
     element("div", { className: "rlhf-options" }, ...rows.map((row) => row.node)),
     status,
   );
-  // The status is read out; to the eye the explanation below the choice says the same.
+  // The status is for screen readers; the explanation below the choice shows the same.
   Object.assign(status.style, { position: "absolute", width: "1px", height: "1px", overflow: "hidden", clipPath: "inset(50%)" });
   const trouble = element("div", { className: "rlhf-alert", attributes: { role: "alert" } });
   root.append(trouble);

@@ -1,8 +1,8 @@
 // The ranking panel: some texts, placed by typing their letters in order of preference, or by clicking them. The
-// texts stay where they are; a row below shows the order, in which a letter can be moved, tied or taken out.
+// texts stay where they are. A row below shows the order; in it, letters can be moved, tied or removed.
 
 function rankBody(panel) {
-  const cards = []; // one for each letter, hidden where a question has fewer texts
+  const cards = []; // one per letter, hidden if a question has fewer texts
   let size = 0; // texts of this question
   let tiers = []; // places on the screen, best first; those in one tier are tied
   let selected = null; // the text that moving and tying are about
@@ -44,7 +44,7 @@ function rankBody(panel) {
     if (selected === null) return;
     const at = tierOf(selected);
     const tied = tiers[at].length > 1;
-    // Out of a tie it goes just above or below; alone it goes past its neighbour.
+    // A tied text moves just above or below its tie. A single text moves past its neighbour.
     insert(selected, tied ? at + (step > 0 ? 1 : 0) : Math.min(Math.max(at + step, 0), tiers.length - 1));
   }
 

@@ -1,5 +1,5 @@
-// The scoring panel: one text, and for each axis a row of numbers. A number key scores the row that is marked and
-// moves the mark on, so that three axes are three keys and Enter.
+// The scoring panel: one text, and a row of numbers for each axis. A number key scores the marked row and marks the
+// next, so three axes take three keys and Enter.
 
 function scoreBody(panel) {
   const { axes, low, high, ends } = panel.frame;
@@ -11,7 +11,7 @@ function scoreBody(panel) {
     const marks = [];
     for (let score = low; score <= high; score += 1) {
       const mark = keyButton("", String(score), "rlhf-mark", 
-        () => give(place, score, !mark.matches(":focus-visible")), "radio"); // who is on a mark stays there
+        () => give(place, score, !mark.matches(":focus-visible")), "radio"); // keep the focus if it is on a number
       const end = { [low]: `, ${ends[0]}`, [high]: `, ${ends[1]}` }[score] || "";
       mark.setAttribute("aria-label", `${score}${end}`);
       mark.addEventListener("focus", () => mark.matches(":focus-visible") && goTo(place));
@@ -45,7 +45,7 @@ function scoreBody(panel) {
   };
 
   const follow = (inside) => {
-    // The focus goes where the arrow key went, if it was on a mark.
+    // The focus follows the arrow key, if it was on a number.
     if (inside) rows[current].marks.find((mark) => mark.tabIndex === 0).focus();
   };
 

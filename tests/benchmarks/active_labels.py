@@ -1,10 +1,10 @@
 """Does it pay to choose which pairs are labelled? Random against active choice, over seeds, tastes and noise.
 
-The pairs are of the tiny model's own reviews. A reward model's head is fitted to labels on frozen features of the
-language model, and measured by how often it agrees with the rater's taste (without the rater's slips) on pairs of
-held-out prompts. A seed draws the rater's answers, the pairs of the pool, and the first labels; all ways to choose
-share these, so their differences are paired by seed. Each way is compared with random choice by its mean accuracy over
-the whole curve. An interval that includes zero is called inconclusive.
+The pairs are reviews by the tiny model. A reward model's head is fitted to labels on frozen features of the language
+model. Its score is how often it agrees with the rater's taste (without the rater's slips) on pairs of held-out prompts.
+A seed draws the rater's answers, the pool of pairs, and the first labels. All methods share these, so their differences
+are paired by seed. Each method is compared with random choice by its mean accuracy over the whole curve. If the
+interval includes zero, the result is called inconclusive.
 
     python tests/benchmarks/active_labels.py --write                  20 seeds, a few minutes on one core
     python tests/benchmarks/active_labels.py --seeds 5 --tastes cheerful
@@ -52,7 +52,7 @@ class Reviews:
         self.pairs = torch.tensor([(s + i, s + j) for s in starts for i, j in combinations(range(COMPLETIONS), 2)])
 
     def difference(self, of_texts: torch.Tensor) -> torch.Tensor:
-        """First less second text of each pair, of numbers (N,) or features (N, F) of the texts."""
+        """First minus second text of each pair, for numbers (N,) or features (N, F) of the texts."""
         return of_texts[self.pairs[:, 0]] - of_texts[self.pairs[:, 1]]
 
     def utilities(self, taste: str) -> torch.Tensor:
@@ -61,7 +61,7 @@ class Reviews:
 
 
 def curves(train: Reviews, held_out: Reviews, taste: str, temperature: float, seeds: range) -> dict:
-    """{way to choose: a curve a seed}, for one rater; and the share of her own answers that a perfect model gets."""
+    """{method: one curve per seed} for one rater, and the share of her answers that a perfect model predicts."""
     mean, deviation = train.features.mean(0), train.features.std(0)
     x, test = (r.difference((r.features - mean) / deviation) for r in (train, held_out))
     logits, truth = (
@@ -85,7 +85,7 @@ def curves(train: Reviews, held_out: Reviews, taste: str, temperature: float, se
 
 
 def labels_for(curve: list[float], accuracy: float) -> float:
-    """How many labels a curve takes to reach an accuracy for good, between two sizes in proportion."""
+    """How many labels a curve needs to reach an accuracy for good, interpolated between two sizes."""
     if curve[0] >= accuracy:
         return float(SIZES[0])
     for (few, low), (many, high) in pairwise(zip(SIZES, curve, strict=True)):
@@ -95,7 +95,7 @@ def labels_for(curve: list[float], accuracy: float) -> float:
 
 
 def summarise(found: dict) -> list[dict]:
-    """For each way to choose: the mean curve, and the paired difference to random choice over seeds."""
+    """For each method: the mean curve, and its difference from random choice, paired by seed."""
     rows = []
     for name in CHOICES:
         area = [statistics.mean(curve) for curve in found[name]]

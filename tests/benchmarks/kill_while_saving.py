@@ -1,14 +1,14 @@
-"""Is a model's folder whole whenever the process that writes it is killed?
+"""Does a model's folder stay whole if the process that writes it is killed?
 
-A process saves two models in turn, of different sizes, into one folder, and is killed (kill -9) at a random moment
-within two saves. Then the folder must load, and be one of the two models to the bit. So with language models and with
-reward models, each of the course's own size.
+A process saves two models of different sizes in turn into one folder, and is killed (kill -9) at a random moment within
+two saves. The folder must then load, and equal one of the two models bit for bit. This is done with language models and
+with reward models, each of the course's own size.
 
     python tests/benchmarks/kill_while_saving.py --write      60 kills, some minutes
 
-With --write the counts go to tests/benchmarks/results/kill_while_saving.json. The program ends with status 1 where a
-folder was not whole. How many kills came while files were moved to their places is counted as well: the most delicate
-moment, and a short one.
+With --write the counts go to tests/benchmarks/results/kill_while_saving.json. The exit status is 1 if any folder was
+not whole. The program also counts the kills that came while files were moved into place: a short moment, and the most
+delicate one.
 """
 
 import argparse
@@ -49,7 +49,7 @@ def save(model, tokenizer, folder: Path) -> None:
 
 
 def save_again_and_again(kind: str, width: int, folder: Path, ready) -> None:
-    """What is killed."""
+    """The process to be killed."""
     torch.set_num_threads(1)
     models, tokenizer = two_models(kind, width)
     ready.set()
@@ -58,7 +58,7 @@ def save_again_and_again(kind: str, width: int, folder: Path, ready) -> None:
 
 
 def moment(folder: Path) -> str:
-    """What the process was at when it was killed, by what it left."""
+    """What the process was doing when it was killed, judged by the files it left."""
     names = {path.name for path in folder.iterdir()}
     return (
         "moving files" if ".finished" in names else "writing files" if ".unfinished" in names else "between two saves"
@@ -80,7 +80,7 @@ def is_whole(kind: str, folder: Path, models: list) -> bool:
 
 
 def trial(kind: str, kills: int, width: int = 160, seed: int = 0) -> dict[str, int]:
-    """How many of so many kills left a folder that is not whole, and what the process was at."""
+    """How many kills left a folder that is not whole, and what the process was doing at each kill."""
     processes, draws, counts = multiprocessing.get_context("forkserver"), random.Random(seed), Counter()
     processes.set_forkserver_preload(["rlhf_lab.models.reward_model"])
     with tempfile.TemporaryDirectory() as place:

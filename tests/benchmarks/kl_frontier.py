@@ -49,7 +49,7 @@ def run(
 
 
 def frontier(task: Task, betas: Sequence[float], seeds: Sequence[int], **settings) -> dict:
-    """All runs, and what the starting model measures by the same chances."""
+    """All runs, and the starting model measured with the same random numbers."""
     started = [task.measure(task.model, settings.get("measured", MEASURED), seed=1000 + s).summary() for s in seeds]
     before = {name: round(sum(each[name] for each in started) / len(started), 4) for name in started[0]}
     runs = []

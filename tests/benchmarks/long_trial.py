@@ -1,8 +1,8 @@
 """Thousands of ratings by several processes that are killed again and again, beside a program that locks the file.
 
-Each process rates questions of its own through a `RatingSession`, says "saved" after each answer, and is started anew
-when it was killed (SIGKILL, in the middle of whatever it does). Another program keeps the database locked now and then,
-sometimes for longer than the store waits. In the end every answer that was said to be saved must be there, once.
+Each process rates its own questions through a `RatingSession` and says "saved" after each answer. It is killed
+(SIGKILL) at random moments and restarted. Another program locks the database now and then, sometimes for longer than
+the store waits. In the end, every answer reported as saved must be there exactly once.
 
     python tests/benchmarks/long_trial.py --write          10,000 ratings, some minutes; results/long_trial.json
     python tests/benchmarks/long_trial.py --ratings 400 --kills 10
@@ -33,7 +33,7 @@ LONG = 3.4  # seconds: longer than the store waits for a locked file
 
 
 def rate(path: str, rater: str, count: int) -> None:
-    """What a process does: answer all questions; on its output "?" before an answer, "+" when it is saved."""
+    """One rater's process: answer all questions, and print "?" before each answer and "+" when it is saved."""
 
     def say(*words: object) -> None:
         os.write(1, (" ".join(map(str, words)) + "\n").encode())  # in one piece, whenever the kill comes
@@ -53,7 +53,7 @@ def rate(path: str, rater: str, count: int) -> None:
 
 
 def lock(path: str) -> None:
-    """What the other program does: keep the file locked, let it go, again and again; a line for each time."""
+    """The other program: lock the file and release it, again and again, with a line of output each time."""
     rng = random.Random(0)
     for turn in range(1_000_000):
         time.sleep(rng.uniform(0.1, 0.8))
@@ -65,7 +65,7 @@ def lock(path: str) -> None:
 
 
 class Process:
-    """One rater's process, started anew when it was killed, and what it said."""
+    """One rater's process, restarted after each kill, and its output."""
 
     def __init__(self, path: Path, rater: str, count: int):
         self.rater, self.saved, self.busy, self.interrupted = rater, [], 0, 0
@@ -95,7 +95,7 @@ class Process:
 
 
 def trial(path: Path, ratings: int, processes: int, kills: int) -> dict:
-    """Run it; gives what happened, in numbers."""
+    """Run the trial. Returns counts of what happened."""
     rng, started, killed = random.Random(1), time.monotonic(), 0
     share = ratings // processes
     ratings = share * processes

@@ -1,15 +1,15 @@
 """How long does a panel take from the click to the next question, with 10,000 records in the store?
 
-A real JupyterLab and a real browser. The rater of the panel has given all 10,000 answers to the same task, which
-is the hardest case: the session looks through all of them. An answer is drafted where the panel needs a draft;
-then the last click is timed on the page, until the next question is drawn: the browser has handed a frame over
-that shows it. The kernel does nothing else.
+This uses a real JupyterLab and a real browser. The panel's rater has given all 10,000 answers to the same task. This is
+the hardest case, because the session looks through all of them. If the panel needs a draft, one is made first. The time
+is measured on the page, from the last click until the browser hands over a frame that shows the next question. The
+kernel does nothing else.
 
     python tests/benchmarks/panels.py                  five panels, three minutes
     python tests/benchmarks/panels.py --panels compare --answers 20
 
-The limit is 100 ms at the median, on an idle machine; the program ends with status 1 where a panel is slower. The
-last column says what writing one record to this disk takes by itself: on a busy disk that is most of the time.
+The limit is 100 ms at the median, on an idle machine; the exit status is 1 if a panel is slower. The last column says
+how long it takes just to write one record to this disk. On a busy disk that is most of the time.
 """
 
 import argparse
@@ -83,7 +83,7 @@ def fill(path: Path, case: Case, records: int) -> float:
 
 
 def measure(lab: Lab, case: Case, answers: int, records: int) -> tuple[list[float], float]:
-    """Milliseconds of each answer, and of one write to the disk by itself."""
+    """Milliseconds per answer, and for just one write to the disk."""
     path = lab.server.home / f"{case.kind}.sqlite"
     write = fill(path, case, records)
     setup, panel_cell = case.cells(items=answers + 3)

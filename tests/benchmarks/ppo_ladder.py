@@ -1,15 +1,15 @@
 """What each part of PPO buys, and what eight bugs do to it: the numbers behind notebook 08.
 
-The ladder starts from REINFORCE and switches on one part of PPO after the other: several updates on one rollout, the
-clip, the value head, GAE's lambda, whitening. Every rung sees equally many samples, in the same order of prompts, over
-several seeds. It is then measured on held-out prompts: the reward that it was trained for, the gold reward that it was
-not, and the KL. The hunt trains every patient of `lessons.bug_hunt`, and a healthy run, and keeps their curves.
+The ladder starts from REINFORCE and adds one part of PPO after another: several updates per rollout, the clip, the
+value head, GAE's lambda, whitening. Every rung gets the same number of samples, in the same order of prompts, over
+several seeds. Three things are measured on held-out prompts: the reward it was trained on, the gold reward it never
+saw, and the KL. The hunt trains every patient of `lessons.bug_hunt`, and a healthy run, and keeps their curves.
 
     python tests/benchmarks/ppo_ladder.py                            both, at full scale: about an hour on one core
     python tests/benchmarks/ppo_ladder.py --only ladder --seeds 2 --steps 10 --batch-size 32
     python tests/benchmarks/ppo_ladder.py --write                    replace data/results/ppo_ladder.json
 
-With --only, --write replaces that half of the file and leaves the other.
+With --only, --write replaces just that half of the file.
 """
 
 import argparse
@@ -148,7 +148,7 @@ def _short(value: float) -> float:
 
 
 def write(found: dict, target: Path) -> None:
-    """Put what was found into the results file; the half that was not run stays."""
+    """Write the results file. A half that was not run stays as it is."""
     kept = json.loads(target.read_text(encoding="utf-8")) if target.exists() else {}
     kept |= {"command": "python tests/benchmarks/ppo_ladder.py --write"} | found
     target.parent.mkdir(exist_ok=True)

@@ -1,8 +1,8 @@
-"""Does rejection-sampling SFT go on gaining, round after round, and is it the picking that does it?
+"""Does rejection-sampling SFT keep gaining, round after round, and is the picking the cause?
 
-Notebook 05 makes two rounds with one seed. This makes several rounds with several seeds, each with its matched
-control, which is trained on as many of its own samples, picked at random. Every round has prompts of its own. All
-policies of a seed are measured on the same held-out prompts with the same chance.
+Notebook 05 runs two rounds with one seed. This runs several rounds with several seeds. Each has a matched control,
+trained on the same number of its own samples, but picked at random. Every round has new prompts. All policies of a seed
+are measured on the same held-out prompts with the same random numbers.
 
     python tests/benchmarks/rejection_sampling.py --write      five seeds, four rounds, about a quarter of an hour
     python tests/benchmarks/rejection_sampling.py --seeds 1 --rounds 2

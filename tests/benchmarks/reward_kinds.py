@@ -6,8 +6,8 @@ several seeds; a seed changes the questions, the reader's slips and the training
     curve   accuracy on held-out prompts after so many comparisons
     kinds   the same after equal labelling *seconds* of comparisons, scores, rankings, labels and edits
 
-Every reward model is measured twice: when only its head was fitted to a trunk that stayed as it was, and when all of it
-was trained from there. Accuracy is against the known chance of each answer (`lessons.label_budgets`).
+Every reward model is measured twice: after fitting only its head on an unchanged trunk, and after training all of it
+from there. Accuracy is measured against the known probability of each answer (`lessons.label_budgets`).
 
     python tests/benchmarks/reward_kinds.py --write       five seeds, about a quarter of an hour on one core
     python tests/benchmarks/reward_kinds.py --seeds 2 --sizes 50 200 --sittings 1200
@@ -71,7 +71,7 @@ def curve(language_model, tokenizer, pool, known, taste, sizes, seeds) -> dict:
 
 
 def kinds(language_model, tokenizer, pool, known, taste, sittings, seeds, pace) -> list[dict]:
-    """A row for each kind and each length of a sitting."""
+    """One row per kind of feedback and length of a sitting."""
     rows = []
     for seconds in sittings:
         for kind in CONTENDERS:

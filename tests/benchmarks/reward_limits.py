@@ -1,4 +1,4 @@
-"""How right can the tiny reward model be? Without mistakes in the answers, and with them, for every taste.
+"""How accurate can the tiny reward model be, for every taste, with and without mistakes in the answers?
 
 Pairs of reviews of Tidewick, written by the town's generator; held-out places to measure on. Three experiments:
 
@@ -48,9 +48,9 @@ from rlhf_lab.world.tastes import SCALES, Taste
 FILE = data_dir() / "results" / "reward_limits.json"
 STRENGTHS = (0.5, 1.5)  # felt differences from which a preference is "clearly" and "much"
 NOISE_FREE = RewardModelConfig(learning_rate=2e-3, final_fraction=0.02)
-STRANGER_SEED = 1000  # so that nobody reads the same pairs as the strangers
+STRANGER_SEED = 1000  # so that the strangers read pairs that nobody else reads
 NOISY = RewardModelConfig(learning_rate=2e-3, epochs=2, batch_size=16, final_fraction=0.5, average_last=0.4)
-PREPARED = replace(NOISY, learning_rate=5e-4)  # what the trunk knows is to be refined, not replaced
+PREPARED = replace(NOISY, learning_rate=5e-4)  # small, to refine what the trunk knows, not replace it
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def felt(taste: str, triple: tuple[str, str, str]) -> float:
 def strangers(count: int, seed: int) -> list[SimulatedRater]:
     """People with slips, each liking a mixture of everything that a taste of ours may be about.
 
-    Their likings are the rows of random rotations: every nine of them care for all nine things equally much.
+    Their likings are the rows of random rotations, so each nine of them together care equally about all nine things.
     """
     rng, n = np.random.default_rng(seed), len(SCALES)
     weights = np.concatenate([np.linalg.qr(rng.normal(size=(n, n)))[0] for _ in range(math.ceil(count / n))])[:count]
@@ -134,7 +134,7 @@ def differences(model: RewardModel, tokenizer, triples) -> torch.Tensor:
 
 
 def noise_free(model, tokenizer, names: list[str], pairs: int, held_out: int, seed: int) -> dict:
-    """One model with a head for each of some readers who never err: agreement of each output with its taste."""
+    """One model with one head per reader; the readers never err. Gives each output's agreement with its taste."""
     examples = [
         ManyAnswers(*triple, tuple(float(np.sign(felt(taste, triple))) for taste in names))
         for triple in written(pairs, "train", seed)

@@ -1,7 +1,7 @@
-"""How fast a reward model trains, and how right it is: the tiny model, pairs of reviews, a simulated rater.
+"""How fast a reward model trains, and how accurate it is: the tiny model, pairs of reviews, a simulated rater.
 
-A rater of a known taste, with mistakes, chooses between two reviews of one place. So the chance of every answer is
-known, and with it how often the best of all models could agree.
+A rater with a known taste, who makes mistakes, chooses between two reviews of one place. So we know the probability of
+every answer, and how often the best possible model would agree.
 
     python tests/benchmarks/reward_model.py                     2,000 pairs, one epoch; then the head on 16 ratings
     python tests/benchmarks/reward_model.py --pairs 300 --threads 1
@@ -53,7 +53,7 @@ def rated_pairs(count: int, taste: str, split: str, seed: int) -> tuple[list[Pre
 
 
 def differences(model: RewardModel, tokenizer, pairs: list[PreferencePair]) -> torch.Tensor:
-    """Chosen less rejected reward, (N,)."""
+    """Chosen minus rejected reward, (N,)."""
     prompts = [pair.prompt for pair in pairs]
     chosen = model.score_texts(tokenizer, prompts, [pair.chosen for pair in pairs])
     return chosen - model.score_texts(tokenizer, prompts, [pair.rejected for pair in pairs])

@@ -1,4 +1,4 @@
-"""How fast: our loops beside TRL's trainers, our sampler beside `generate`, and all beside what the machine can do.
+"""Speed: our loops against TRL's trainers, our sampler against `generate`, and all against the machine's limits.
 
     python -m pip install -r tests/benchmarks/requirements.txt     TRL, for this file only
     python tests/benchmarks/speed.py                               all but PPO, on all cores; leave the machine alone
@@ -85,7 +85,7 @@ class Worker:
 
 
 def take_turns(contestants, part: str, size: str, options: argparse.Namespace, folder: Path) -> tuple[dict, dict]:
-    """What each contestant said of its first step, and of those that followed, one each in turn."""
+    """The reports of each contestant on its first step, and on the following steps, which they take in turn."""
     workers, first, steps = {}, {}, {who: [] for who in contestants}
     try:
         for who in contestants:  # one after the other: starting up is timed too
@@ -162,7 +162,7 @@ def timed(work, device: str) -> float:
 
 
 def flops_a_token(size: str) -> float:
-    """Of training, forward and backward: six for each weight of a product, and attention to half of the text."""
+    """Training FLOPs per token, forward and backward: six per weight, plus attention to half of the text."""
     from speed_workers import SIZES
 
     layers, width, _, vocabulary = SIZES[size]

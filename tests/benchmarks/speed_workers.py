@@ -14,7 +14,7 @@ SIZES = {  # layers, width, heads, vocabulary
     "5m": (4, 256, 8, 4096),
     "124m": (12, 768, 12, 50257),
 }
-STEPS = 100_000  # more than anybody waits for: who asks for steps decides when it is enough
+STEPS = 100_000  # practically endless: the caller decides when to stop
 MARK = "@@"
 
 

@@ -79,7 +79,7 @@ def play(taste_name: str, seed: int) -> dict:
 
 
 def summarise(runs: list[dict]) -> dict:
-    """The table: a row a taste, over its seeds."""
+    """The table: one row per taste, over its seeds."""
     rows = []
     for taste in dict.fromkeys(run["taste"] for run in runs):
         of_taste = [run for run in runs if run["taste"] == taste]

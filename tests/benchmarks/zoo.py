@@ -8,11 +8,11 @@ reader's own taste: how far held-out completions have gained over those of the s
     python tests/benchmarks/zoo.py --algorithms GSPO --seeds 0 1 --write part.json
     python tests/benchmarks/zoo.py --from part.json --write takes those runs over and makes the others
 
-No learning rate is fair to all, so each algorithm has its own: on a seed that is not reported, of a few rates the one
-with the highest proxy among those that stayed within KL_ALLOWED. The gold reward has no say in it. The search is kept
-in the results file, and made again where the starting model or the reward model is another one.
+No learning rate is fair to all, so each algorithm has its own. A few rates are tried on a seed that is not reported;
+among those that stay within KL_ALLOWED, the one with the highest proxy wins. The gold reward plays no part in this. The
+search is kept in the results file, and repeated if the starting model or the reward model has changed.
 
-A file is written anew after every run, so that an interrupted series loses the run that was under way and no other.
+The file is written after every run, so an interrupted series only loses the run that was under way.
 """
 
 import argparse
@@ -106,7 +106,7 @@ def train(task: Task, entry: Entry, learning_rate: float, seed: int, steps: int,
 
 
 def play(task: Task, name: str, learning_rate: float, seed: int, steps: int = STEPS, measured: int = MEASURED) -> dict:
-    """One run of an algorithm, and what came of it."""
+    """One run of an algorithm, and its results."""
     started, path = time.perf_counter(), []
 
     def look(policy, record: dict) -> None:
@@ -136,14 +136,14 @@ def play(task: Task, name: str, learning_rate: float, seed: int, steps: int = ST
 
 
 def search(task: Task, name: str, learning_rate: float, steps: int = STEPS, measured: int = MEASURED) -> dict:
-    """What a learning rate gives on a seed of its own."""
+    """The result of one learning rate on the search seed."""
     policy, result = train(task, ZOO[name], learning_rate, SEARCH_SEED, steps)
     found = _rounded(task.measure(policy, measured).summary())
     return {"algorithm": name, "learning_rate": learning_rate, "stopped": result.stopped, **found, "models": stamp()}
 
 
 def best_rate(searched: Sequence[dict], name: str) -> float:
-    """The rate with the highest proxy among those within KL_ALLOWED; where none is, that with the least KL."""
+    """The rate with the highest proxy within KL_ALLOWED. If none stays within it, the one with the least KL."""
     rows = [row for row in searched if row["algorithm"] == name]
     allowed = [row for row in rows if row["kl"] <= KL_ALLOWED and not row["stopped"]]
     row = max(allowed, key=lambda row: row["reward"]) if allowed else min(rows, key=lambda row: row["kl"])
@@ -176,7 +176,7 @@ def gain(after: Sequence[Sequence[float]], before, resamples: int = 2000, confid
 
 
 def summarise(runs: Sequence[dict], start: dict) -> list[dict]:
-    """A row an algorithm: means over seeds, each seed's gain, and the intervals."""
+    """One row per algorithm: means over seeds, each seed's gain, and the intervals."""
     by_name = {name: [run for run in runs if run["algorithm"] == name] for name in ZOO}
     golds = {name: {run["seed"]: run["golds"] for run in of_it} for name, of_it in by_name.items()}
     rows = []
@@ -237,13 +237,13 @@ def write(found: dict, path: Path) -> None:
 
 
 def stamp() -> str:
-    """Of the two models on which all numbers depend: the one to start from, and the reward model."""
+    """Fingerprints of the two models that all numbers depend on: the starting model and the reward model."""
     weights = [(data_dir() / name / "model.safetensors").read_bytes() for name in ("tiny", "reward")]
     return f"{zlib.crc32(b''.join(weights)):08x}"
 
 
 def kept(files: Sequence[Path], start: dict) -> list[dict]:
-    """The runs of results files. They must have been measured as today's are."""
+    """The runs in results files. They must have been measured in the same way as now."""
     runs = {}
     for file in files:
         found = json.loads(file.read_text(encoding="utf-8"))
@@ -257,7 +257,7 @@ def kept(files: Sequence[Path], start: dict) -> list[dict]:
 
 
 def searched_before(files: Sequence[Path]) -> list[dict]:
-    """The searches in results files, as far as they were made with the models of today."""
+    """The searches in results files that were made with the current models."""
     rows = [row for file in files if file.is_file() for row in json.loads(file.read_text(encoding="utf-8"))["search"]]
     return list({(row["algorithm"], row["learning_rate"]): row for row in rows if row["models"] == stamp()}.values())
 
