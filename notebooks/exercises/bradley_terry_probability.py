@@ -84,6 +84,11 @@ def difference_of_sigmoids(reward_a, reward_b):
     return torch.sigmoid(reward_a) - torch.sigmoid(reward_b)
 
 
+@mistake("Those are the odds, not the probability.", "Odds of o to one are a probability of o / (o + 1).")
+def odds(reward_a, reward_b):
+    return (reward_a - reward_b).exp()
+
+
 EXERCISE = Exercise(
     reference=bradley_terry_probability,
     title="who is preferred, and how surely?",
@@ -111,6 +116,7 @@ EXERCISE = Exercise(
         logarithm,
         hard,
         difference_of_sigmoids,
+        odds,
     ),
     gradients=("reward_a", "reward_b"),
 )

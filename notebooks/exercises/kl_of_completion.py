@@ -134,6 +134,22 @@ def kl_div_other_way(log_probs, reference_log_probs, mask):
     return (-_ratio(log_probs, reference_log_probs, mask) * reference_log_probs.exp()).sum(1).mean()
 
 
+@mistake(
+    "You kept the padding and left out the real tokens.",
+    "The mask is true on real tokens, and masked_fill fills where *its* mask is true: give it ~mask.",
+)
+def mask_inverted(log_probs, reference_log_probs, mask):
+    return (log_probs - reference_log_probs).masked_fill(mask, 0.0).sum(1).mean()
+
+
+@mistake(
+    "That is another estimator, the one called k2: half the square of the log-ratio.",
+    "Notebook 07 compares it with others. Here the plain log-ratio was asked for.",
+)
+def k2(log_probs, reference_log_probs, mask):
+    return (_ratio(log_probs, reference_log_probs, mask) ** 2 / 2).sum(1).mean()
+
+
 EXERCISE = Exercise(
     reference=kl_of_completion,
     title="how far has the policy moved?",
@@ -165,6 +181,8 @@ EXERCISE = Exercise(
         ratio,
         k3,
         kl_div_other_way,
+        mask_inverted,
+        k2,
     ),
     gradients=("log_probs",),
 )

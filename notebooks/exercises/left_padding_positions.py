@@ -81,6 +81,14 @@ def the_mask(mask):
     return mask.long()
 
 
+@mistake(
+    "The padding gets positions below 0.",
+    "The model's table has no such positions: they would raise an index error. Clamp at 0.",
+)
+def not_clamped(mask):
+    return torch.arange(mask.shape[1]) - (~mask).sum(1, keepdim=True)
+
+
 EXERCISE = Exercise(
     reference=left_padding_positions,
     title="positions with padding on the left",
@@ -97,5 +105,15 @@ EXERCISE = Exercise(
     ),
     cases=cases,
     draw=draw,
-    mistakes=(columns, from_one, minus_one, backwards, down_the_batch, columns_masked, padding_is_one, the_mask),
+    mistakes=(
+        columns,
+        from_one,
+        minus_one,
+        backwards,
+        down_the_batch,
+        columns_masked,
+        padding_is_one,
+        the_mask,
+        not_clamped,
+    ),
 )

@@ -114,6 +114,15 @@ def length_without_prompt(prompt_lengths, lengths, width):
     return prompt_mask(prompt_lengths, prompt_lengths + lengths, width)
 
 
+@mistake(
+    "You shifted the mask already: it is one column too early.",
+    "The mask belongs to the tokens, and shifted_cross_entropy shifts it with them. Shifted twice, it learns the last"
+    " token of the prompt and not the end token.",
+)
+def shifted_already(prompt_lengths, lengths, width):
+    return prompt_mask(prompt_lengths - 1, lengths - 1, width)
+
+
 EXERCISE = Exercise(
     reference=prompt_mask,
     title="the prompt mask",
@@ -140,5 +149,6 @@ EXERCISE = Exercise(
         one_too_late,
         inverted,
         length_without_prompt,
+        shifted_already,
     ),
 )

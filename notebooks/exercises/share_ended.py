@@ -42,10 +42,9 @@ def cases():
         ),
     )
     yield Case("nobody ended", (torch.tensor([[5, 6]]), torch.tensor([[True, True]]), END))
-    yield Case("another end token", (torch.tensor([[5, 6], [1, 5]]), torch.tensor([[True, True], [True, True]]), 6))
-    yield Case(
-        "an end token that is 0", (torch.tensor([[5, 0], [5, 1]]), torch.tensor([[True, True], [True, True]]), 0)
-    )
+    real = torch.ones(3, 2).bool()
+    yield Case("another end token", (torch.tensor([[5, 6], [3, 6], [END, 5]]), real, 6))
+    yield Case("an end token that is 0", (torch.tensor([[5, 0], [3, 0], [5, END]]), real, 0))
 
 
 def draw(generator):
@@ -108,6 +107,11 @@ def padded_means_ended(completion_ids, completion_mask, end_id):
     return (~completion_mask).any(1).float().mean()
 
 
+@mistake("You looked for one fixed token, and not for end_id.", "Another model's end token has another id.")
+def fixed_id(completion_ids, completion_mask, end_id):
+    return share_ended(completion_ids, completion_mask, END)
+
+
 EXERCISE = Exercise(
     reference=share_ended,
     title="how many end by themselves?",
@@ -133,5 +137,6 @@ EXERCISE = Exercise(
         share_of_tokens,
         share_cut_off,
         padded_means_ended,
+        fixed_id,
     ),
 )

@@ -127,6 +127,28 @@ def log_of_softmax(logits, ids, mask):
     return -p.log()[mask[:, 1:]].mean()
 
 
+@mistake(
+    "You took the softmax twice.",
+    "cross_entropy and log_softmax want the logits as they are: each does its own softmax.",
+)
+def softmax_twice(logits, ids, mask):
+    return shifted_cross_entropy(logits.softmax(-1), ids, mask)
+
+
+@mistake("That is the perplexity, the exponential of the loss.", "Leave out the exponential.")
+def exponential(logits, ids, mask):
+    return shifted_cross_entropy(logits, ids, mask).exp()
+
+
+@mistake(
+    "You averaged probabilities, without their logarithm.",
+    "The loss of a guess is -log p. log_softmax instead of softmax gives log p.",
+)
+def no_logarithm(logits, ids, mask):
+    p = logits[:, :-1].softmax(-1).gather(-1, ids[:, 1:, None]).squeeze(-1)
+    return -p[mask[:, 1:]].mean()
+
+
 EXERCISE = Exercise(
     reference=shifted_cross_entropy,
     title="the shifted cross-entropy",
@@ -156,6 +178,9 @@ EXERCISE = Exercise(
         mean_of_rows,
         wrong_sign,
         log_of_softmax,
+        softmax_twice,
+        exponential,
+        no_logarithm,
     ),
     gradients=("logits",),
 )

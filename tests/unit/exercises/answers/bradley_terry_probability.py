@@ -56,3 +56,7 @@ def wrong_added(reward_a, reward_b):
 
 def wrong_logarithm(reward_a, reward_b):
     return -F.softplus(reward_b - reward_a)
+
+
+def wrong_odds(reward_a, reward_b):
+    return 1 / torch.exp(reward_b - reward_a)

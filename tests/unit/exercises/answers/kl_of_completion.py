@@ -70,3 +70,12 @@ def wrong_k3(log_probs, reference_log_probs, mask):
 def wrong_kl_div_other_way(log_probs, reference_log_probs, mask):
     terms = F.kl_div(log_probs, reference_log_probs, reduction="none", log_target=True)
     return terms.masked_fill(~mask, 0).sum(1).mean()
+
+
+def wrong_mask_inverted(log_probs, reference_log_probs, mask):
+    return torch.where(mask, 0.0, log_probs - reference_log_probs).sum(-1).mean()
+
+
+def wrong_k2(log_probs, reference_log_probs, mask):
+    squares = torch.where(mask, log_probs - reference_log_probs, 0.0).square()
+    return squares.sum() / 2 / len(mask)

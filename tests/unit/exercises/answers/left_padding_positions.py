@@ -64,3 +64,8 @@ def wrong_padding_is_one(mask):
     positions = mask.int().cumsum(-1) - 1
     positions[~mask] = 1
     return positions
+
+
+def wrong_not_clamped(mask):
+    first = mask.int().argmax(1)
+    return torch.arange(mask.shape[1])[None] - first[:, None]

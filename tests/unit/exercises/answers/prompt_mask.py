@@ -65,3 +65,8 @@ def wrong_one_too_late(prompt_lengths, lengths, width):
 def wrong_inverted(prompt_lengths, lengths, width):
     column = torch.arange(width)
     return (column < prompt_lengths[:, None]) | (column >= lengths[:, None])
+
+
+def wrong_shifted_already(prompt_lengths, lengths, width):
+    column = torch.arange(1, width + 1)
+    return (column >= prompt_lengths[:, None]) & (column < lengths[:, None])

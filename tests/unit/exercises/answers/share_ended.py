@@ -45,3 +45,7 @@ def wrong_share_of_columns(completion_ids, completion_mask, end_id):
 
 def wrong_share_cut_off(completion_ids, completion_mask, end_id):
     return ((completion_ids != end_id) | ~completion_mask).all(1).float().mean()
+
+
+def wrong_fixed_id(completion_ids, completion_mask, end_id):
+    return ((completion_ids == 1) * completion_mask).amax(1).float().mean()

@@ -75,3 +75,18 @@ def wrong_wrong_sign(logits, ids, mask):
 def wrong_log_of_softmax(logits, ids, mask):
     p = torch.softmax(logits, -1)[:, :-1][mask[:, 1:]]
     return F.nll_loss(torch.log(p), ids[:, 1:][mask[:, 1:]])
+
+
+def wrong_softmax_twice(logits, ids, mask):
+    m = mask[:, 1:]
+    return F.cross_entropy(torch.softmax(logits, 2)[:, :-1][m], ids[:, 1:][m])
+
+
+def wrong_exponential(logits, ids, mask):
+    m = mask[:, 1:]
+    return torch.exp(F.cross_entropy(logits[:, :-1][m], ids[:, 1:][m]))
+
+
+def wrong_no_logarithm(logits, ids, mask):
+    m = mask[:, 1:]
+    return F.nll_loss(torch.softmax(logits, -1)[:, :-1][m], ids[:, 1:][m])
