@@ -57,11 +57,36 @@ def summed(chosen, rejected):
 
 
 @mistake(
-    "You took the logarithm of a sigmoid.",
-    "Far on the wrong side the sigmoid rounds to 0 and its logarithm is minus infinity. F.logsigmoid is safe.",
+    "Your loss is infinite far on the wrong side.",
+    "There a sigmoid rounds to 0, and an exponential overflows. F.logsigmoid does sigmoid and logarithm in one, and is"
+    " safe.",
 )
 def log_of_sigmoid(chosen, rejected):
     return -torch.sigmoid(chosen - rejected).log().mean()
+
+
+@mistake(
+    "Your loss has a highest value: you added a little to the probability, or it was clipped.",
+    "Where the model is furthest off, nothing pulls it back any more. F.logsigmoid needs no such guard.",
+)
+def epsilon_added(chosen, rejected):
+    return -(torch.sigmoid(chosen - rejected) + 1e-8).log().mean()
+
+
+@mistake(
+    "Your loss has a highest value: F.binary_cross_entropy clips the logarithm at -100.",
+    "Where the model is furthest off, nothing pulls it back any more. F.logsigmoid needs no such guard.",
+)
+def clipped_at_100(chosen, rejected):
+    return F.binary_cross_entropy(torch.sigmoid(chosen - rejected), torch.ones_like(chosen))
+
+
+@mistake(
+    "You averaged the probabilities before the logarithm.",
+    "Take -log p of each pair, and average those. Averaged first, a good pair hides a bad one.",
+)
+def log_of_mean(chosen, rejected):
+    return -torch.sigmoid(chosen - rejected).mean().log()
 
 
 @mistake(
@@ -125,6 +150,9 @@ EXERCISE = Exercise(
         wrong_sign,
         summed,
         log_of_sigmoid,
+        epsilon_added,
+        clipped_at_100,
+        log_of_mean,
         hinge,
         mean_inside,
         one_minus_p,

@@ -34,6 +34,11 @@ def count(mask):
     return mask.sum(1)
 
 
+@mistake("You counted the columns from 1.", "The first column is 0, so this is the column behind the last real token.")
+def one_late(mask):
+    return (mask * torch.arange(1, mask.shape[1] + 1)).amax(1)
+
+
 @mistake(
     "That is right only with padding on the right.",
     "The count less one is a column where the text begins at column 0. With padding on the left it points into the"
@@ -91,5 +96,5 @@ EXERCISE = Exercise(
     ),
     cases=cases,
     draw=draw,
-    mistakes=(count, count_less_one, last_column, first_real, before_padding, one_early, from_the_right),
+    mistakes=(count, count_less_one, last_column, first_real, before_padding, one_early, one_late, from_the_right),
 )

@@ -43,6 +43,15 @@ def bias_not_scaled(weight, bias, reference):
     return weight / deviation, bias - mean
 
 
+@mistake(
+    "You left the bias as it was.",
+    "With smaller weights and the old bias the mean is not 0. Subtract the mean of the rewards, then divide.",
+)
+def bias_left(weight, bias, reference):
+    _, deviation = _moments(reference)
+    return weight / deviation, bias.clone()
+
+
 @mistake("You divided the mean but not the old bias.", "Both are parts of a reward that is divided as a whole.")
 def old_bias_not_scaled(weight, bias, reference):
     mean, deviation = _moments(reference)
@@ -125,6 +134,7 @@ EXERCISE = Exercise(
     draw=draw,
     mistakes=(
         bias_not_scaled,
+        bias_left,
         old_bias_not_scaled,
         old_bias_dropped,
         by_variance,

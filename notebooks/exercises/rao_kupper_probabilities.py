@@ -47,6 +47,15 @@ def threshold_added(reward_a, reward_b, threshold):
 
 
 @mistake(
+    "For B you turned the sign of the threshold instead of that of the difference.",
+    "B is better where r_B - r_A exceeds the threshold. As it is, the chance of a tie is negative.",
+)
+def threshold_turned(reward_a, reward_b, threshold):
+    a, b = torch.sigmoid(reward_a - reward_b - threshold), torch.sigmoid(reward_a - reward_b + threshold)
+    return torch.stack([a, 1 - a - b, b], 1)
+
+
+@mistake(
     "Only A has to get over your threshold.",
     "B must be felt to be better by as much, before B is called better. Otherwise the first text loses ties.",
 )
@@ -113,6 +122,7 @@ EXERCISE = Exercise(
     mistakes=(
         no_threshold,
         threshold_added,
+        threshold_turned,
         one_sided,
         swapped,
         tie_last,

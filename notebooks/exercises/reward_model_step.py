@@ -85,7 +85,7 @@ def not_zeroed(reward_model, optimizer, chosen, rejected, max_norm):
 
 
 @mistake(
-    "The weights did not move: when optimizer.step() came, there was no gradient.",
+    "The weights did not move: optimizer.step() found no gradient, or was not called.",
     "The order is zero_grad(), backward(), step(). Cleared in between, or stepped too early, nothing is learned.",
 )
 def nothing_learned(reward_model, optimizer, chosen, rejected, max_norm):
@@ -162,6 +162,44 @@ def clipped_by_entry(reward_model, optimizer, chosen, rejected, max_norm):
 
 
 @mistake(
+    "You clipped the gradient of each weight tensor by itself.",
+    "max_norm is for all weights together. Give clip_grad_norm_ all parameters in one call: then the direction stays.",
+)
+def clipped_by_tensor(reward_model, optimizer, chosen, rejected, max_norm):
+    loss = _loss(reward_model, chosen, rejected)
+    optimizer.zero_grad()
+    loss.backward()
+    for weight in reward_model.parameters():
+        torch.nn.utils.clip_grad_norm_(weight, max_norm)
+    optimizer.step()
+    return loss.detach()
+
+
+@mistake(
+    "You made every gradient as long as max_norm.",
+    "Only a gradient that is longer is shortened. A short one keeps its length: the model is nearly there.",
+)
+def always_max_norm(reward_model, optimizer, chosen, rejected, max_norm):
+    loss = _loss(reward_model, chosen, rejected)
+    optimizer.zero_grad()
+    loss.backward()
+    gradients = [weight.grad for weight in reward_model.parameters()]
+    norm = torch.sqrt(sum(gradient.square().sum() for gradient in gradients))
+    for gradient in gradients:
+        gradient *= max_norm / norm
+    optimizer.step()
+    return loss.detach()
+
+
+@mistake(
+    "You went up the loss instead of down.",
+    "optimizer.step() already goes against the gradient: call backward() on the loss itself, not on its negative.",
+)
+def went_up(reward_model, optimizer, chosen, rejected, max_norm):
+    return -_update(reward_model, optimizer, -_loss(reward_model, chosen, rejected), max_norm)
+
+
+@mistake(
     "You averaged the differences before the logarithm.",
     "Each pair has a probability of its own. Take -log sigmoid of each difference, and average those.",
 )
@@ -235,6 +273,9 @@ EXERCISE = Exercise(
         summed,
         not_clipped,
         clipped_by_entry,
+        clipped_by_tensor,
+        always_max_norm,
+        went_up,
         mean_inside,
         crossed,
         softmax_over_batch,

@@ -54,9 +54,9 @@ def share_of_pairs(prompt_ids, shuffled, test_share):
     return torch.isin(prompt_ids, shuffled[: round(test_share * len(prompt_ids))])
 
 
-@mistake("You took the last prompts of `shuffled`.", "The first ones are wanted: up to the count, not from it.")
+@mistake("You took the last prompts of `shuffled`.", "The first ones are wanted.")
 def last_ones(prompt_ids, shuffled, test_share):
-    return torch.isin(prompt_ids, shuffled[-round(test_share * len(shuffled)) :])
+    return torch.isin(prompt_ids, shuffled.flip(0)[: round(test_share * len(shuffled))])
 
 
 @mistake("You rounded down.", "`int` cuts off; with few prompts, often to no test at all. Round to the nearest.")

@@ -62,3 +62,20 @@ def wrong_mean_inside(chosen, rejected):
 
 def wrong_one_minus_p(chosen, rejected):
     return torch.sigmoid(rejected - chosen).mean()
+
+
+def wrong_log_of_sigmoid__log_of_exponential(chosen, rejected):
+    return torch.log1p(torch.exp(rejected - chosen)).mean()
+
+
+def wrong_epsilon_added(chosen, rejected):
+    return -torch.log(1e-8 + torch.sigmoid(chosen - rejected)).mean()
+
+
+def wrong_clipped_at_100(chosen, rejected):
+    p = torch.sigmoid(chosen - rejected)
+    return torch.nn.BCELoss()(p, torch.ones(len(p)))
+
+
+def wrong_log_of_mean(chosen, rejected):
+    return -torch.log(torch.mean(torch.sigmoid(chosen - rejected)))

@@ -43,3 +43,7 @@ def wrong_one_early(mask):
 
 def wrong_before_padding(mask):
     return mask.int().argmin(dim=1).sub(1)
+
+
+def wrong_one_late(mask):
+    return mask.shape[1] - mask.flip(1).long().argmax(1)

@@ -68,3 +68,9 @@ def wrong_halved(reward_a, reward_b, threshold):
     d = reward_a - reward_b
     a, b = torch.sigmoid(d - threshold / 2), torch.sigmoid(-d - threshold / 2)
     return torch.stack([a, 1 - a - b, b], 1)
+
+
+def wrong_threshold_turned(reward_a, reward_b, threshold):
+    d = reward_a - reward_b
+    a, b = 1 / (1 + torch.exp(threshold - d)), 1 / (1 + torch.exp(-threshold - d))
+    return torch.stack([a, 1 - a - b, b], 1)

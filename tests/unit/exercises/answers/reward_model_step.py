@@ -160,3 +160,41 @@ def wrong_loss_afterwards(reward_model, optimizer, chosen, rejected, max_norm):
 def wrong_no_log(reward_model, optimizer, chosen, rejected, max_norm):
     loss = -(1 / (1 + torch.exp(reward_model(*rejected) - reward_model(*chosen)))).mean()
     return _end(reward_model, optimizer, loss, max_norm)
+
+
+def wrong_nothing_learned__no_step(reward_model, optimizer, chosen, rejected, max_norm):
+    optimizer.zero_grad()
+    loss = _pair(reward_model, chosen, rejected).mean()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(reward_model.parameters(), max_norm)
+    return loss.detach()
+
+
+def wrong_clipped_by_tensor(reward_model, optimizer, chosen, rejected, max_norm):
+    optimizer.zero_grad()
+    loss = _pair(reward_model, chosen, rejected).mean()
+    loss.backward()
+    for weight in reward_model.parameters():
+        weight.grad *= torch.clamp(max_norm / weight.grad.norm(), max=1.0)
+    optimizer.step()
+    return loss.detach()
+
+
+def wrong_always_max_norm(reward_model, optimizer, chosen, rejected, max_norm):
+    optimizer.zero_grad()
+    loss = _pair(reward_model, chosen, rejected).mean()
+    loss.backward()
+    length = torch.cat([weight.grad.flatten() for weight in reward_model.parameters()]).norm()
+    for weight in reward_model.parameters():
+        weight.grad = weight.grad / length * max_norm
+    optimizer.step()
+    return loss.detach()
+
+
+def wrong_went_up(reward_model, optimizer, chosen, rejected, max_norm):
+    optimizer.zero_grad()
+    loss = _pair(reward_model, chosen, rejected).mean()
+    (-loss).backward()
+    torch.nn.utils.clip_grad_norm_(reward_model.parameters(), max_norm)
+    optimizer.step()
+    return loss.detach()

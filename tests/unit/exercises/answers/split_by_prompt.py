@@ -83,3 +83,8 @@ def wrong_one_of_each(prompt_ids, shuffled, test_share):
     for prompt in shuffled[: round(test_share * len(shuffled))].tolist():
         mask[prompts.index(prompt)] = True
     return mask
+
+
+def wrong_last_ones__from_the_end(prompt_ids, shuffled, test_share):
+    count = round(test_share * len(shuffled))
+    return torch.isin(prompt_ids, shuffled[len(shuffled) - count :])
