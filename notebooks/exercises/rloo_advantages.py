@@ -71,6 +71,14 @@ def divided_by_std(rewards):
     return advantages / (rewards.std(1, keepdim=True) + 1e-8)
 
 
+@mistake(
+    "You subtracted the group's mean and divided by its standard deviation.",
+    "That is GRPO's way. RLOO compares with the mean of the *others*, and leaves the scale as it is.",
+)
+def group_normalised(rewards):
+    return (rewards - rewards.mean(1, keepdim=True)) / (rewards.std(1, keepdim=True) + 1e-8)
+
+
 @mistake("That is the baseline, not the advantage.", "Subtract it from the rewards.")
 def only_baseline(rewards):
     return (rewards.sum(1, keepdim=True) - rewards) / (rewards.shape[1] - 1)
@@ -107,6 +115,7 @@ EXERCISE = Exercise(
         divided_by_k,
         own_in_sum,
         divided_by_std,
+        group_normalised,
         only_baseline,
         best_of_others,
     ),
