@@ -47,7 +47,7 @@ def over_the_batch(rewards):
 
 @mistake("You averaged down the prompts, not along the completions.", "A row is a prompt: sum over dimension 1.")
 def down_the_prompts(rewards):
-    return rewards - (rewards.sum(0, keepdim=True) - rewards) / max(rewards.shape[0] - 1, 1)
+    return rewards - (rewards.sum(0, keepdim=True) - rewards) / (rewards.shape[0] - 1)
 
 
 @mistake("The sign is wrong.", "Better than the others must be positive: the reward less the mean of the others.")

@@ -61,3 +61,7 @@ def wrong_divided_by_std(rewards):
 def wrong_group_normalised(rewards):
     mean, deviation = rewards.mean(1, keepdim=True), rewards.std(1, keepdim=True)
     return (rewards - mean) / (deviation + 1e-8)
+
+
+def wrong_down_the_prompts(rewards):
+    return rewards - (rewards.sum(0) - rewards) / (len(rewards) - 1)
