@@ -93,7 +93,9 @@ def averaged(log_probs, reference_log_probs):
     return tuple(k.mean() for k in _three(log_probs - reference_log_probs))
 
 
-@mistake("Your k1 is the size of the log-ratio.", "k1 may be negative for a token. Only so is its mean right.")
+@mistake(
+    "Your k1 is the size of the log-ratio.", "k1 may be negative for a token. Without the sign its mean is not the KL."
+)
 def k1_absolute(log_probs, reference_log_probs):
     k1, k2, k3 = _three(log_probs - reference_log_probs)
     return k1.abs(), k2, k3
@@ -105,7 +107,8 @@ EXERCISE = Exercise(
     question="""
         KL is a mean over all tokens that might come. We only have the one that came. Write three estimates from it.
         Two things to check on paper first: which of the two log-probabilities comes first, so that the mean of k1 over
-        the policy's own samples is the KL; and that k3 is never below zero. Small numbers must stay exact.
+        the policy's own samples is the KL; and that k3 is never below zero. (`torch.expm1(x)` is
+        exp(x) - 1, and exact for small x, too.)
     """,
     difficulty=2,
     minutes=10,
@@ -113,7 +116,7 @@ EXERCISE = Exercise(
         "The samples come from the policy. So k1 is how much likelier the token is under the policy: on average over"
         " its own samples, that is never negative.",
         "With `log_r = reference_log_probs - log_probs`: k1 is `-log_r`, k2 is `log_r ** 2 / 2`, and k3 is"
-        " `exp(log_r) - 1 - log_r`.",
+        " `torch.expm1(log_r) - log_r`.",
     ),
     cases=cases,
     draw=draw,

@@ -186,6 +186,30 @@ def no_baseline(policy, reference, optimizer, ids, mask, rewards, beta, group_si
 
 
 @mistake(
+    "Your baseline contains the completion itself.",
+    "Then every advantage is too small, by the factor (K - 1) / K. Leave it out of its own baseline.",
+)
+def own_included(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
+    log_probs, ratios = _both(policy, reference, ids, mask)
+    advantages = _advantages(rewards - beta * ratios.sum(1), group_size) * (group_size - 1) / group_size
+    return _update(optimizer, -(advantages * log_probs).mean())
+
+
+@mistake(
+    "A nat costs 1 in yours, whatever `beta` says.",
+    "Multiply the log-ratio by `beta` before you take it off the reward.",
+)
+def without_beta(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
+    return kl_in_reward_step(policy, reference, optimizer, ids, mask, rewards, 1.0, group_size)
+
+
+@mistake("You added up the completions instead of averaging.", "The step would grow with the batch.")
+def summed(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
+    log_probs, ratios = _both(policy, reference, ids, mask)
+    return _update(optimizer, -(_advantages(rewards - beta * ratios.sum(1), group_size) * log_probs).sum())
+
+
+@mistake(
     "Your groups mix prompts: the wrong batch axis.",
     "The completions of a prompt are neighbours, so a group is a *row* of `reshape(-1, group_size)`.",
 )
@@ -221,6 +245,15 @@ def not_zeroed(policy, reference, optimizer, ids, mask, rewards, beta, group_siz
 
 
 @mistake(
+    "The weights of the policy have not moved.",
+    "`optimizer.step()` is missing, or it comes while there is no gradient. The order is zero_grad, backward, step.",
+)
+def unmoved(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
+    log_probs, ratios = _both(policy, reference, ids, mask)
+    return -(_advantages(rewards - beta * ratios.sum(1), group_size) * log_probs).mean().detach()
+
+
+@mistake(
     "You took the step before there was a gradient.",
     "`optimizer.step()` uses what `backward` has left. Called first, it has nothing, or what was left from before.",
 )
@@ -247,7 +280,7 @@ EXERCISE = Exercise(
     title="a step that pays for its drift",
     question="""
         Put the price into the step of notebook 06. Each text pays for its drift out of its reward: the price is a
-        *number*, and the policy gradient does the rest. Mind the order: pay first, compare then. `check` runs it on two
+        *number*, and the policy gradient does the rest. Mind the order: pay first, then compare. `check` runs it on two
         tiny models and compares the weights of both.
     """,
     difficulty=4,
@@ -277,9 +310,13 @@ EXERCISE = Exercise(
         k3,
         all_tokens,
         no_baseline,
+        own_included,
+        without_beta,
+        summed,
         across_prompts,
         reference_trained,
         not_zeroed,
+        unmoved,
         step_before_backward,
         wrong_sign,
     ),

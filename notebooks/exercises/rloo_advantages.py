@@ -47,7 +47,7 @@ def over_the_batch(rewards):
 
 @mistake("You averaged down the prompts, not along the completions.", "A row is a prompt: sum over dimension 1.")
 def down_the_prompts(rewards):
-    return rewards - (rewards.sum(0, keepdim=True) - rewards) / max(rewards.shape[0] - 1, 1)
+    return rewards - (rewards.sum(0, keepdim=True) - rewards) / (rewards.shape[0] - 1)
 
 
 @mistake("The sign is wrong.", "Better than the others must be positive: the reward less the mean of the others.")
@@ -69,6 +69,14 @@ def own_in_sum(rewards):
 def divided_by_std(rewards):
     advantages = rewards - (rewards.sum(1, keepdim=True) - rewards) / (rewards.shape[1] - 1)
     return advantages / (rewards.std(1, keepdim=True) + 1e-8)
+
+
+@mistake(
+    "You subtracted the group's mean and divided by its standard deviation.",
+    "That is GRPO's way. RLOO compares with the mean of the *others*, and leaves the scale as it is.",
+)
+def group_normalised(rewards):
+    return (rewards - rewards.mean(1, keepdim=True)) / (rewards.std(1, keepdim=True) + 1e-8)
 
 
 @mistake("That is the baseline, not the advantage.", "Subtract it from the rewards.")
@@ -107,6 +115,7 @@ EXERCISE = Exercise(
         divided_by_k,
         own_in_sum,
         divided_by_std,
+        group_normalised,
         only_baseline,
         best_of_others,
     ),

@@ -91,6 +91,14 @@ def not_zeroed(policy, optimizer, ids, mask, rewards, group_size):
 
 
 @mistake(
+    "The weights of the policy have not moved.",
+    "`optimizer.step()` is missing, or it comes while there is no gradient. The order is zero_grad, backward, step.",
+)
+def unmoved(policy, optimizer, ids, mask, rewards, group_size):
+    return -(_advantages(rewards, group_size) * _completions(policy, ids, mask)).mean().detach()
+
+
+@mistake(
     "You took the step before there was a gradient.",
     "`optimizer.step()` uses what `backward` has left. Called first, it has nothing, or what was left from before.",
 )
@@ -240,6 +248,7 @@ EXERCISE = Exercise(
     draw=draw,
     mistakes=(
         not_zeroed,
+        unmoved,
         step_before_backward,
         wrong_sign,
         all_tokens,

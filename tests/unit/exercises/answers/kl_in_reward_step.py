@@ -92,3 +92,40 @@ def wrong_in_the_loss(policy, reference, optimizer, ids, mask, rewards, beta, gr
     loss.backward()
     optimizer.step()
     return loss.detach()
+
+
+def wrong_without_beta(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
+    return right_price_compared_by_itself(policy, reference, optimizer, ids, mask, rewards, 1.0, group_size)
+
+
+def wrong_own_included(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
+    log_p = _log_probs(policy, ids, mask)
+    with torch.no_grad():
+        groups = (rewards - beta * (log_p - _log_probs(reference, ids, mask))).view(-1, group_size)
+    loss = -((groups - groups.mean(1, keepdim=True)).view(-1) * log_p).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+def wrong_summed(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
+    log_p = _log_probs(policy, ids, mask)
+    with torch.no_grad():
+        earned = rewards - beta * (log_p - _log_probs(reference, ids, mask))
+    loss = -(_others(earned, group_size) @ log_p)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+def wrong_unmoved(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
+    log_p = _log_probs(policy, ids, mask)
+    with torch.no_grad():
+        earned = rewards - beta * (log_p - _log_probs(reference, ids, mask))
+    loss = -(_others(earned, group_size) * log_p).mean()
+    loss.backward()
+    optimizer.zero_grad()  # before the step, not before backward
+    optimizer.step()
+    return loss.detach()

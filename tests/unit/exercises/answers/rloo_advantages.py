@@ -56,3 +56,12 @@ def wrong_divided_by_std(rewards):
     k = rewards.shape[1]
     centred = (rewards - rewards.mean(1, keepdim=True)) * k / (k - 1)
     return centred / (rewards.std(1, keepdim=True) + 1e-8)
+
+
+def wrong_group_normalised(rewards):
+    mean, deviation = rewards.mean(1, keepdim=True), rewards.std(1, keepdim=True)
+    return (rewards - mean) / (deviation + 1e-8)
+
+
+def wrong_down_the_prompts(rewards):
+    return rewards - (rewards.sum(0) - rewards) / (len(rewards) - 1)

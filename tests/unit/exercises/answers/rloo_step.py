@@ -88,3 +88,11 @@ wrong_mean_over_tokens = _with(
 )
 wrong_no_logarithm = _with(lambda p, ids, mask, r, k: -(_others(r, k) * _log_probs(p, ids, mask).exp()).mean())
 wrong_mask_not_shifted = _with(lambda p, ids, mask, r, k: -(_others(r, k) * _log_probs(p, ids, mask.roll(1, 1))).mean())
+
+
+def wrong_unmoved(policy, optimizer, ids, mask, rewards, group_size):
+    loss = -(_others(rewards, group_size) * _log_probs(policy, ids, mask)).mean()
+    loss.backward()
+    optimizer.zero_grad()  # before the step, not before backward
+    optimizer.step()
+    return loss.detach()
