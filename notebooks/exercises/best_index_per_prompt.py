@@ -87,6 +87,16 @@ def order_of_appearance(rewards, prompt_ids):
     return torch.stack([best[first] for first in sorted(best)])
 
 
+@mistake(
+    "You assumed that the samples of a prompt are neighbours, and equally many.",
+    "Here they come in any order, and some prompts have more. `prompt_ids` says whose each row is.",
+)
+def neighbours(rewards, prompt_ids):
+    prompts = int(prompt_ids.max()) + 1
+    each = len(rewards) // prompts
+    return rewards[: prompts * each].reshape(prompts, each).argmax(1) + each * torch.arange(prompts)
+
+
 EXERCISE = Exercise(
     reference=best_index_per_prompt,
     title="the best of each prompt",
@@ -113,5 +123,6 @@ EXERCISE = Exercise(
         last_of_equals,
         rewards_not_rows,
         order_of_appearance,
+        neighbours,
     ),
 )

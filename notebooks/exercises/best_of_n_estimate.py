@@ -96,6 +96,16 @@ def groups(rewards, n):
     return rewards[:whole_groups].reshape(-1, n).max(1).values.mean()
 
 
+@mistake(
+    "You counted choices of n among the lower ones.",
+    "The best one is itself among the n. With it go n - 1 of the lower ones.",
+)
+def n_of_the_lower(rewards, n):
+    ordered = rewards.sort().values
+    counts = [math.comb(i, n) for i in range(len(rewards))]
+    return sum(c * r for c, r in zip(counts, ordered, strict=True)) / math.comb(len(rewards), n)
+
+
 EXERCISE = Exercise(
     reference=best_of_n_estimate,
     title="best of n, without sampling n again and again",
@@ -122,5 +132,6 @@ EXERCISE = Exercise(
         mean_of_top,
         unsorted,
         groups,
+        n_of_the_lower,
     ),
 )

@@ -70,6 +70,19 @@ def one_over_n(n):
     return n.log() - 1 / n
 
 
+@mistake("The sign is wrong.", "A KL is never below zero.")
+def wrong_sign(n):
+    return (n - 1) / n - n.log()
+
+
+@mistake(
+    "Your fraction is upside down.",
+    "The mean of log F is -1/n, and there are n - 1 of it: (n - 1)/n. At n = 1 it must be zero.",
+)
+def upside_down(n):
+    return n.log() - n / (n - 1)
+
+
 EXERCISE = Exercise(
     reference=best_of_n_kl,
     title="the price of picking",
@@ -86,5 +99,5 @@ EXERCISE = Exercise(
     ),
     cases=cases,
     draw=draw,
-    mistakes=(only_log, added, reverse, bits, base_ten, minus_one, one_over_n),
+    mistakes=(only_log, added, reverse, bits, base_ten, minus_one, one_over_n, wrong_sign, upside_down),
 )

@@ -184,6 +184,14 @@ def members_as_rows(differences, members, steps, learning_rate, decay, generator
     return _each(differences, members, generator, lambda drawn: _fit(drawn, steps, learning_rate, decay)).T
 
 
+@mistake(
+    "Your decay is twice as strong.",
+    "The loss has decay / 2 times the squared weights. Its slope is decay times the weight, not twice that.",
+)
+def decay_doubled(differences, members, steps, learning_rate, decay, generator):
+    return _each(differences, members, generator, lambda drawn: _fit(drawn, steps, learning_rate, 2 * decay))
+
+
 EXERCISE = Exercise(
     reference=bootstrap_ensemble,
     title="an ensemble",
@@ -217,6 +225,7 @@ EXERCISE = Exercise(
         pulls_by_p,
         averaged,
         members_as_rows,
+        decay_doubled,
     ),
     steps=(
         "for each member: N rows, drawn with replacement, and a weight of zeros",

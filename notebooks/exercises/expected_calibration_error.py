@@ -152,6 +152,19 @@ def middle_of_bin(probabilities, outcomes, bins):
     return (gaps.abs() * weights).sum()
 
 
+@mistake(
+    "A bin without pairs gave a NaN.",
+    "The mean of nothing is 0/0. A bin that is empty has no gap and no weight: leave it out.",
+)
+def empty_bins(probabilities, outcomes, bins):
+    bin_of = (probabilities * bins).long().clamp(max=bins - 1)
+    error = torch.zeros((), dtype=probabilities.dtype)
+    for k in range(bins):
+        gap = probabilities[bin_of == k].mean() - outcomes[bin_of == k].to(probabilities.dtype).mean()
+        error += gap.abs() * (bin_of == k).sum() / len(probabilities)
+    return error
+
+
 EXERCISE = Exercise(
     reference=expected_calibration_error,
     title="the calibration error",
@@ -183,5 +196,6 @@ EXERCISE = Exercise(
         closed_on_the_right,
         zeros_lost,
         middle_of_bin,
+        empty_bins,
     ),
 )

@@ -98,6 +98,11 @@ def precision(differences, weight, covariance):
     return p * (1 - p) * _spread(differences, torch.linalg.inv(covariance))
 
 
+@mistake("You returned 1 + a.", "That is what the volume is divided by. Return a itself.")
+def one_more(differences, weight, covariance):
+    return 1 + pair_information(differences, weight, covariance)
+
+
 EXERCISE = Exercise(
     reference=pair_information,
     title="the pair that says most",
@@ -124,5 +129,6 @@ EXERCISE = Exercise(
         no_covariance,
         root,
         precision,
+        one_more,
     ),
 )

@@ -207,6 +207,25 @@ def step_before_backward(policy, optimizer, ids, mask, rewards, n):
     return loss.detach()
 
 
+@mistake(
+    "Your mask is a token off.",
+    "The loss at place t is about token t + 1, so it counts if `mask` is true at t + 1: `mask[:, 1:]` goes with"
+    " `ids[:, 1:]`.",
+)
+def mask_not_shifted(policy, optimizer, ids, mask, rewards, n):
+    rows = _best(rewards, n)
+    return _update(optimizer, _losses(policy, ids[rows])[mask[rows, :-1]].mean())
+
+
+@mistake("You took no step.", "`backward` only finds the gradients. `optimizer.step()` changes the weights.")
+def no_step(policy, optimizer, ids, mask, rewards, n):
+    rows = _best(rewards, n)
+    loss = _mean(policy, ids[rows], mask[rows])
+    optimizer.zero_grad()
+    loss.backward()
+    return loss.detach()
+
+
 EXERCISE = Exercise(
     reference=rejection_sampling_step,
     title="learn from the best",
@@ -247,5 +266,7 @@ EXERCISE = Exercise(
         wrong_sign,
         not_zeroed,
         step_before_backward,
+        mask_not_shifted,
+        no_step,
     ),
 )

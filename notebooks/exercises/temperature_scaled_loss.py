@@ -91,6 +91,14 @@ def log_of_sigmoid(differences, temperature):
     return -torch.log(torch.sigmoid(differences / temperature)).mean()
 
 
+@mistake(
+    "You took the mean before the logarithm.",
+    "The surprise belongs to each answer. First the logarithm of each probability, then the mean.",
+)
+def mean_first(differences, temperature):
+    return -torch.sigmoid(differences / temperature).mean().log()
+
+
 EXERCISE = Exercise(
     reference=temperature_scaled_loss,
     title="the loss that a temperature minimises",
@@ -119,6 +127,7 @@ EXERCISE = Exercise(
         loss_divided,
         cut,
         log_of_sigmoid,
+        mean_first,
     ),
     gradients=("temperature",),
 )

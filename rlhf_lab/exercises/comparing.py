@@ -171,6 +171,8 @@ def shown(value: Any, limit: int = 160) -> str:
     """A value on one short line, with numbers rounded to four digits and large tensors shortened."""
     if isinstance(value, nn.Module):
         return f"a model with {sum(p.numel() for p in value.parameters())} weights"
+    if isinstance(value, torch.Generator):
+        return f"a generator, seed {value.initial_seed()}"
     if isinstance(value, torch.optim.Optimizer):
         return f"{type(value).__name__}, learning rate {value.param_groups[0]['lr']:g}"
     if isinstance(value, Tensor):

@@ -66,3 +66,9 @@ def wrong_order_of_appearance(rewards, prompt_ids):
         if prompt not in best or reward > best[prompt][0]:
             best[prompt] = (reward, row)
     return torch.tensor([row for _, row in best.values()])
+
+
+def wrong_neighbours(rewards, prompt_ids):
+    each = len(rewards) // (int(prompt_ids.max()) + 1)
+    starts = range(0, each * (int(prompt_ids.max()) + 1), each)
+    return torch.stack([start + rewards[start : start + each].argmax() for start in starts])

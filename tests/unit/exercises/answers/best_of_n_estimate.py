@@ -59,3 +59,8 @@ def wrong_mean_of_top(rewards, n):
 def wrong_unsorted(rewards, n):
     counts = torch.tensor([math.comb(i, n - 1) for i in range(len(rewards))], dtype=rewards.dtype)
     return rewards @ counts / math.comb(len(rewards), n)
+
+
+def wrong_n_of_the_lower(rewards, n):
+    counts = torch.tensor([math.comb(i, n) for i in range(len(rewards))], dtype=rewards.dtype)
+    return rewards.sort().values @ counts / math.comb(len(rewards), n)

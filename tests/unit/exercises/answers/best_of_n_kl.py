@@ -48,3 +48,11 @@ def wrong_minus_one(n):
 
 def wrong_one_over_n(n):
     return n.log() - n.reciprocal()
+
+
+def wrong_wrong_sign(n):
+    return 1 - 1 / n - torch.log(n)
+
+
+def wrong_upside_down(n):
+    return torch.log(n) - 1 / (1 - 1 / n)

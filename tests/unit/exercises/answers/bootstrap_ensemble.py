@@ -146,3 +146,7 @@ def wrong_averaged(differences, members, steps, learning_rate, decay, generator)
 
 def wrong_members_as_rows(differences, members, steps, learning_rate, decay, generator):
     return right_by_autograd(differences, members, steps, learning_rate, decay, generator).T
+
+
+def wrong_decay_doubled(differences, members, steps, learning_rate, decay, generator):
+    return _stack(lambda x: _by_autograd(x, steps, learning_rate, 2 * decay), differences, members, generator)

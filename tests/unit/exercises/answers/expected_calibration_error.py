@@ -70,3 +70,8 @@ def wrong_closed_on_the_right(probabilities, outcomes, bins):
 def wrong_zeros_lost(probabilities, outcomes, bins):
     difference = (probabilities - outcomes.int()) * (probabilities != 0)
     return sum(difference[m].sum().abs() for m in _bins(probabilities, bins)) / len(difference)
+
+
+def wrong_empty_bins(probabilities, outcomes, bins):
+    difference = probabilities - outcomes.int()
+    return sum(difference[m].mean().abs() * m.sum() / len(m) for m in _bins(probabilities, bins))

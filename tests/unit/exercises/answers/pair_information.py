@@ -60,3 +60,8 @@ def wrong_root(differences, weight, covariance):
 def wrong_precision(differences, weight, covariance):
     p = torch.sigmoid(differences @ weight)
     return (p - p**2) * (differences * torch.linalg.solve(covariance, differences.T).T).sum(1)
+
+
+def wrong_one_more(differences, weight, covariance):
+    p = torch.sigmoid(differences @ weight)
+    return (p - p**2) * _quadratic(differences, covariance) + 1

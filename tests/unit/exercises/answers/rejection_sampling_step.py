@@ -80,3 +80,17 @@ wrong_best_of_the_batch = _with(
         p, ids[r.argsort(descending=True)[: len(r) // n]], mask[r.argsort(descending=True)[: len(r) // n]]
     )
 )
+
+
+wrong_mask_not_shifted = _with(
+    lambda p, ids, mask, r, n: (
+        -(_log_probs(p, ids[_best(r, n)]) * mask[_best(r, n), :-1]).sum() / mask[_best(r, n), :-1].sum()
+    )
+)
+
+
+def wrong_no_step(policy, optimizer, ids, mask, rewards, n):
+    optimizer.zero_grad()
+    loss = _kept(policy, ids, mask, rewards, n)
+    loss.backward()
+    return loss.detach()

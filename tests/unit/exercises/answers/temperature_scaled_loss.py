@@ -58,3 +58,7 @@ def wrong_cut(differences, temperature):
 
 def wrong_log_of_sigmoid(differences, temperature):
     return -(1 / (1 + torch.exp(-differences / temperature))).log().mean()
+
+
+def wrong_mean_first(differences, temperature):
+    return -(1 / (1 + torch.exp(-differences / temperature))).mean().log()
