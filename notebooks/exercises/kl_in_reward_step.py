@@ -101,7 +101,10 @@ def drift_rewarded(policy, reference, optimizer, ids, mask, rewards, beta, group
     return _update(optimizer, -(advantages * log_probs).mean())
 
 
-@mistake("Drifting is free: you left out the price.", "Take `beta` times the log-ratio off each reward.")
+@mistake(
+    "Drifting is free: you left out the price, or charged every text the same.",
+    "Take `beta` times its *own* log-ratio off each reward. What all pay alike cancels in the comparison.",
+)
 def free(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
     log_probs, _ = _both(policy, reference, ids, mask)
     return _update(optimizer, -(_advantages(rewards, group_size) * log_probs).mean())
@@ -166,6 +169,38 @@ def k3(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
     log_probs, ratios = _both(policy, reference, ids, mask)
     kl = (torch.expm1(-ratios) + ratios).sum(1)
     return _update(optimizer, -(_advantages(rewards - beta * kl, group_size) * log_probs).mean())
+
+
+@mistake(
+    "You used k3 of whole texts in the reward.",
+    "As a number in the reward only the log-ratio itself, k1, gives the gradient of the KL.",
+)
+def k3_of_texts(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
+    log_probs, ratios = _both(policy, reference, ids, mask)
+    kl = torch.expm1(-ratios.sum(1)) + ratios.sum(1)
+    return _update(optimizer, -(_advantages(rewards - beta * kl, group_size) * log_probs).mean())
+
+
+@mistake(
+    "You used k2, half the square of the log-ratio, in the reward.",
+    "As a number in the reward only the log-ratio itself, k1, gives the gradient of the KL. k2 belongs in the loss.",
+)
+def k2_of_texts(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
+    log_probs, ratios = _both(policy, reference, ids, mask)
+    kl = ratios.sum(1) ** 2 / 2
+    return _update(optimizer, -(_advantages(rewards - beta * kl, group_size) * log_probs).mean())
+
+
+@mistake(
+    "You did not shift: position t was asked for token t.",
+    "The logits at position t are about token t + 1. So the last position's logits go, and so does the first token.",
+)
+def not_shifted(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
+    log_p, log_q = (
+        m(ids).logits.log_softmax(-1).gather(2, ids[..., None]).squeeze(2) * mask for m in (policy, reference)
+    )
+    earned = rewards - beta * (log_p - log_q).sum(1).detach()
+    return _update(optimizer, -(_advantages(earned, group_size) * log_p.sum(1)).mean())
 
 
 @mistake(
@@ -308,6 +343,9 @@ EXERCISE = Exercise(
         mean_over_tokens,
         absolute,
         k3,
+        k3_of_texts,
+        k2_of_texts,
+        not_shifted,
         all_tokens,
         no_baseline,
         own_included,

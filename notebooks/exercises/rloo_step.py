@@ -199,12 +199,31 @@ def divided_by_std(policy, optimizer, ids, mask, rewards, group_size):
 
 
 @mistake(
+    "Those are GRPO's advantages: less the mean of the group, over its standard deviation.",
+    "That is notebook 09. In RLOO a completion is left out of its own baseline, and nothing is divided.",
+)
+def whitened(policy, optimizer, ids, mask, rewards, group_size):
+    groups = rewards.reshape(-1, group_size)
+    advantages = (groups - groups.mean(1, keepdim=True)) / (groups.std(1, keepdim=True) + 1e-6)
+    return _update(optimizer, -(advantages.flatten() * _completions(policy, ids, mask)).mean())
+
+
+@mistake(
     "You averaged over the tokens of a completion.",
     "The log-probability of a text is the sum over its tokens. With a mean, each token of a long text counts less.",
 )
 def mean_over_tokens(policy, optimizer, ids, mask, rewards, group_size):
     completions = _completions(policy, ids, mask) / mask.sum(1)
     return _update(optimizer, -(_advantages(rewards, group_size) * completions).mean())
+
+
+@mistake(
+    "You divided by the number of tokens in the batch.",
+    "The mean is over completions: each text counts once, with the sum over its tokens. Divide by B.",
+)
+def mean_over_all_tokens(policy, optimizer, ids, mask, rewards, group_size):
+    total = (_advantages(rewards, group_size) * _completions(policy, ids, mask)).sum()
+    return _update(optimizer, -total / mask.sum())
 
 
 @mistake("You added up the completions instead of averaging.", "The step would grow with the batch.")
@@ -219,6 +238,15 @@ def summed(policy, optimizer, ids, mask, rewards, group_size):
 def no_logarithm(policy, optimizer, ids, mask, rewards, group_size):
     completions = _completions(policy, ids, mask).exp()
     return _update(optimizer, -(_advantages(rewards, group_size) * completions).mean())
+
+
+@mistake(
+    "You took the logits for log-probabilities.",
+    "A logit is a log-probability only up to a constant: `log_softmax(-1)` along the vocabulary comes first.",
+)
+def raw_logits(policy, optimizer, ids, mask, rewards, group_size):
+    logits = policy(ids).logits[:, :-1].gather(2, ids[:, 1:, None]).squeeze(2)
+    return _update(optimizer, -(_advantages(rewards, group_size) * (logits * mask[:, 1:]).sum(1)).mean())
 
 
 EXERCISE = Exercise(
@@ -260,8 +288,11 @@ EXERCISE = Exercise(
         over_the_batch,
         across_prompts,
         divided_by_std,
+        whitened,
         mean_over_tokens,
+        mean_over_all_tokens,
         summed,
         no_logarithm,
+        raw_logits,
     ),
 )

@@ -60,6 +60,8 @@ def right_token_by_token(policy, reference, optimizer, ids, mask, rewards, beta,
 wrong_drift_rewarded = _with(lambda r, p, q, beta, mask: r - beta * (q - p))
 wrong_free = _with(lambda r, p, q, beta, mask: r)
 wrong_not_detached = _with(lambda r, p, q, beta, mask: r - beta * (p - q), detached=False)
+wrong_k3_of_texts = _with(lambda r, p, q, beta, mask: r - beta * ((q - p).exp() - 1 + p - q))
+wrong_k2_of_texts = _with(lambda r, p, q, beta, mask: r - beta * (p - q).square() / 2)
 wrong_mean_over_tokens = _with(lambda r, p, q, beta, mask: r - beta * (p - q) / mask.sum(1))
 
 
@@ -127,5 +129,20 @@ def wrong_unmoved(policy, reference, optimizer, ids, mask, rewards, beta, group_
     loss = -(_others(earned, group_size) * log_p).mean()
     loss.backward()
     optimizer.zero_grad()  # before the step, not before backward
+    optimizer.step()
+    return loss.detach()
+
+
+def wrong_not_shifted(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
+    def of_texts(model):
+        losses = F.cross_entropy(model(ids).logits.transpose(1, 2), ids, reduction="none")
+        return -(losses * mask).sum(1)
+
+    log_p = of_texts(policy)
+    with torch.no_grad():
+        earned = rewards - beta * (log_p - of_texts(reference))
+    loss = -(_others(earned, group_size) * log_p).mean()
+    optimizer.zero_grad()
+    loss.backward()
     optimizer.step()
     return loss.detach()

@@ -96,3 +96,21 @@ def wrong_unmoved(policy, optimizer, ids, mask, rewards, group_size):
     optimizer.zero_grad()  # before the step, not before backward
     optimizer.step()
     return loss.detach()
+
+
+@_with
+def wrong_mean_over_all_tokens(policy, ids, mask, rewards, group_size):
+    return -(_others(rewards, group_size) @ _log_probs(policy, ids, mask)) / mask[:, 1:].sum()
+
+
+@_with
+def wrong_whitened(policy, ids, mask, rewards, group_size):
+    groups = rewards.view(-1, group_size)
+    deviations, means = torch.std_mean(groups, 1, keepdim=True)
+    return -(((groups - means) / deviations).view(-1) * _log_probs(policy, ids, mask)).mean()
+
+
+@_with
+def wrong_raw_logits(policy, ids, mask, rewards, group_size):
+    logits = torch.take_along_dim(policy(ids).logits[:, :-1], ids[:, 1:, None], 2)[..., 0]
+    return -(_others(rewards, group_size) * torch.where(mask[:, 1:], logits, 0.0).sum(1)).mean()
