@@ -159,6 +159,15 @@ def ratio_of_logarithms(log_probs, old_log_probs, advantages, mask, clip):
     return -torch.minimum(ratio * advantages, ratio.clamp(1 - clip, 1 + clip) * advantages)[mask].mean()
 
 
+@mistake(
+    "You clipped the logarithm of the ratio.",
+    "Then the bounds are exp(-clip) and exp(clip). Take the exponential first, and hold it from 1 - clip to 1 + clip.",
+)
+def logarithm_clipped(log_probs, old_log_probs, advantages, mask, clip):
+    moved = log_probs - old_log_probs
+    return -torch.minimum(moved.exp() * advantages, moved.clamp(-clip, clip).exp() * advantages)[mask].mean()
+
+
 EXERCISE = Exercise(
     reference=clipped_policy_loss,
     title="PPO's clipped loss",
@@ -192,6 +201,7 @@ EXERCISE = Exercise(
         product_clipped,
         smaller_ratio,
         ratio_of_logarithms,
+        logarithm_clipped,
     ),
     gradients=("log_probs",),
 )

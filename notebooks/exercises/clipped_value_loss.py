@@ -62,7 +62,10 @@ def minimum(values, old_values, returns, mask, clip):
     return 0.5 * torch.minimum(*_errors(values, old_values, returns, clip))[mask].mean()
 
 
-@mistake("You did not clip.", "That is the plain squared error.")
+@mistake(
+    "You did not clip, or held the value near the return.",
+    "Either is the plain squared error. Hold the value near the *old value*.",
+)
 def not_clipped(values, old_values, returns, mask, clip):
     return 0.5 * _errors(values, old_values, returns, clip)[0][mask].mean()
 

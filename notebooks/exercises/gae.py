@@ -95,6 +95,16 @@ def forwards(rewards, values, mask, gamma, lam):
     return _discounted(deltas.flip(1), gamma * lam).flip(1).masked_fill(~mask, 0.0)
 
 
+@mistake(
+    "The advantages run from the left to the right, and on into the padding.",
+    "A_t is made from A_{t+1}: begin at the end and go backwards.",
+)
+def forwards_into_padding(rewards, values, mask, gamma, lam):
+    rewards, values = rewards.masked_fill(~mask, 0.0), values.masked_fill(~mask, 0.0)
+    deltas = rewards + gamma * torch.cat([values[:, 1:], torch.zeros_like(values[:, :1])], 1) - values
+    return _discounted(deltas.flip(1), gamma * lam).flip(1)
+
+
 @mistake("You forgot gamma before the next value.", "What comes later counts gamma times as much: r + gamma V' - V.")
 def no_gamma_on_value(rewards, values, mask, gamma, lam):
     v = values.masked_fill(~mask, 0.0)
@@ -135,6 +145,15 @@ def rolled(rewards, values, mask, gamma, lam):
     return _gae(rewards, values, mask, gamma, lam, next_values=values.masked_fill(~mask, 0.0).roll(-1, 1))
 
 
+@mistake(
+    "At the end you take the value of the last token for the next one.",
+    "It would cancel what was expected there. After the end there is nothing: put zeros there.",
+)
+def last_value_twice(rewards, values, mask, gamma, lam):
+    v = values.masked_fill(~mask, 0.0)
+    return _gae(rewards, values, mask, gamma, lam, next_values=torch.cat([v[:, 1:], v[:, -1:]], 1))
+
+
 @mistake("Those are the deltas alone.", "Each advantage also takes in what comes later, gamma lambda of it.")
 def only_deltas(rewards, values, mask, gamma, lam):
     return _gae(rewards, values, mask, gamma, 0.0)
@@ -165,12 +184,14 @@ EXERCISE = Exercise(
     mistakes=(
         padding_counted,
         forwards,
+        forwards_into_padding,
         no_gamma_on_value,
         no_lambda,
         no_gamma_on_advantage,
         returns,
         no_bootstrap,
         rolled,
+        last_value_twice,
         only_deltas,
         wrong_sign,
     ),

@@ -226,6 +226,26 @@ def k1_in_the_loss(*inputs):
 
 
 @mistake(
+    "You paid for the KL in the advantages.",
+    "That is PPO's way, with k1 and without a slope. GRPO adds kl_coefficient times k3 to the loss.",
+)
+def kl_in_the_advantages(*inputs):
+    def kl(new, reference):
+        return (new - new.detach()).exp() * (new - reference).detach()
+
+    return _update(*inputs, kl=kl)
+
+
+@mistake(
+    "Your ratio compares the policy with the reference.",
+    "PPO's ratio is new by old, and old is the policy when it wrote: exp(new - new.detach()). The reference is for k3.",
+)
+def ratio_to_the_reference(policy, reference, optimizer, ids, mask, rewards, kl_coefficient):
+    theirs = _log_probs(reference, ids).detach()
+    return _update(policy, reference, optimizer, ids, mask, rewards, kl_coefficient, old=lambda new: theirs)
+
+
+@mistake(
     "The reference got trained, too.",
     "It says what normal text is, and must stay where it is: no gradient, no step.",
 )
@@ -310,6 +330,8 @@ EXERCISE = Exercise(
         kl_paid,
         k3_inverted,
         k1_in_the_loss,
+        kl_in_the_advantages,
+        ratio_to_the_reference,
         reference_trained,
         labels_shifted,
         wrong_sign,

@@ -126,6 +126,19 @@ def all_rows(scores, kl, mask, coefficient):
     return rewards
 
 
+@mistake("You multiplied the score by the coefficient, too.", "It is the price of a nat. The score is added whole.")
+def coefficient_on_score(scores, kl, mask, coefficient):
+    return _rewards(coefficient * scores, kl, mask, coefficient, _last(mask))
+
+
+@mistake(
+    "You made negative prices zero.",
+    "A token that is less likely than under the reference earns a little. Only on average is KL positive.",
+)
+def no_negative(scores, kl, mask, coefficient):
+    return _rewards(scores, kl.clamp(min=0), mask, coefficient, _last(mask))
+
+
 EXERCISE = Exercise(
     reference=per_token_rewards,
     title="rewards, token by token",
@@ -154,5 +167,7 @@ EXERCISE = Exercise(
         no_kl,
         one_before,
         all_rows,
+        coefficient_on_score,
+        no_negative,
     ),
 )

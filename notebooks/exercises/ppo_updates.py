@@ -276,6 +276,18 @@ def mask_shifted(policy, optimizer, ids, mask, advantages, minibatches, clip):
     return _loop(policy, optimizer, ids, mask.roll(1, 1), advantages.roll(1, 1), minibatches, clip)
 
 
+@mistake(
+    "You whitened the advantages of each minibatch.",
+    "Some code does so. Here they come ready made: take them as they are.",
+)
+def whitened_again(policy, optimizer, ids, mask, advantages, minibatches, clip):
+    def gains_of(advantages, rows):
+        real = advantages[rows][mask[rows]]
+        return (advantages[rows, 1:] - real.mean()) / (real.std() + 1e-8)
+
+    return _loop(policy, optimizer, ids, mask, advantages, minibatches, clip, gains_of=gains_of)
+
+
 EXERCISE = Exercise(
     reference=ppo_updates,
     title="all updates from one rollout",
@@ -313,6 +325,7 @@ EXERCISE = Exercise(
         ratio_inverted,
         raw_logits,
         mask_shifted,
+        whitened_again,
     ),
     steps=(
         "Once: the log-probabilities of all tokens, without gradients.",

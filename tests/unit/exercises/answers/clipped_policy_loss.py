@@ -83,3 +83,8 @@ def wrong_smaller_ratio(log_probs, old_log_probs, advantages, mask, clip):
 def wrong_ratio_of_logarithms(log_probs, old_log_probs, advantages, mask, clip):
     ratio, a = log_probs[mask] / old_log_probs[mask], advantages[mask]
     return torch.max(-ratio * a, -ratio.clip(1 - clip, 1 + clip) * a).mean()
+
+
+def wrong_logarithm_clipped(log_probs, old_log_probs, advantages, mask, clip):
+    moved, a = (log_probs - old_log_probs)[mask], advantages[mask]
+    return torch.max(-moved.exp() * a, -torch.exp(moved.clip(-clip, clip)) * a).mean()

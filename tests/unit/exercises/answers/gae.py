@@ -89,3 +89,16 @@ def wrong_only_deltas(rewards, values, mask, gamma, lam):
 def wrong_rolled(rewards, values, mask, gamma, lam):
     r, v = rewards * mask, values * mask
     return _backwards(r + gamma * torch.roll(v, -1, dims=1) - v, gamma * lam) * mask
+
+
+def wrong_last_value_twice(rewards, values, mask, gamma, lam):
+    r, v = rewards * mask, values * mask
+    return _backwards(r + gamma * v[:, [*range(1, v.shape[1]), -1]] - v, gamma * lam)
+
+
+def wrong_forwards_into_padding(rewards, values, mask, gamma, lam):
+    r, v = rewards * mask, values * mask
+    advantages = r + gamma * _pad(v) - v
+    for t in range(1, v.shape[1]):
+        advantages[:, t] += gamma * lam * advantages[:, t - 1]
+    return advantages

@@ -113,3 +113,27 @@ def wrong_score_function(policy, reference, optimizer, ids, mask, rewards, kl_co
     loss.backward()
     optimizer.step()
     return loss.detach()
+
+
+def _step(inputs, tokens_of):
+    policy, reference, optimizer, ids, mask, rewards, kl_coefficient = inputs
+    advantages = ((rewards - rewards.mean(1)[:, None]) / (rewards.std(1)[:, None] + 1e-4)).flatten()[:, None]
+    tokens = tokens_of(_of(policy, ids), _of(reference, ids).detach(), advantages, kl_coefficient)
+    loss = (mask[:, 1:] / mask.sum(1, keepdim=True) / len(ids) * tokens).sum()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
+def wrong_kl_in_the_advantages(*inputs):
+    return _step(
+        inputs, lambda new, theirs, a, price: -(new - new.detach()).exp() * (a - price * (new - theirs).detach())
+    )
+
+
+def wrong_ratio_to_the_reference(*inputs):
+    return _step(
+        inputs,
+        lambda new, theirs, a, price: price * (torch.expm1(theirs - new) - theirs + new) - (new - theirs).exp() * a,
+    )

@@ -81,3 +81,15 @@ def wrong_all_rows(scores, kl, mask, coefficient):
     rewards, last = torch.where(mask, -coefficient * kl, 0.0), mask.sum(1) - 1
     rewards[:, last] = rewards[:, last] + scores[None]
     return rewards
+
+
+def wrong_coefficient_on_score(scores, kl, mask, coefficient):
+    rewards = torch.where(mask, -kl, 0.0)
+    rewards[range(len(scores)), mask.sum(1) - 1] += scores
+    return coefficient * rewards
+
+
+def wrong_no_negative(scores, kl, mask, coefficient):
+    rewards = torch.where(mask & (kl > 0), -coefficient * kl, 0.0)
+    rewards[range(len(scores)), mask.sum(1) - 1] += scores
+    return rewards

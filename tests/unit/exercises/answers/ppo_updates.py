@@ -135,3 +135,17 @@ def wrong_raw_logits(*inputs):
 
 def wrong_mask_shifted(*inputs):
     return _own(inputs, first=0)
+
+
+def wrong_whitened_again(policy, optimizer, ids, mask, advantages, minibatches, clip):
+    old, losses = _of(policy, ids).detach(), []
+    for rows in minibatches:
+        real = mask[rows, 1:]
+        a, ratio = advantages[rows, 1:][real], (_of(policy, ids[rows]) - old[rows])[real].exp()
+        a = (a - a.mean()) / (a.std() + 1e-8)
+        loss = -torch.min(ratio * a, ratio.clip(1 - clip, 1 + clip) * a).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.detach())
+    return torch.stack(losses)
