@@ -89,6 +89,14 @@ def odds(reward_a, reward_b):
     return (reward_a - reward_b).exp()
 
 
+@mistake(
+    "You compared the texts of different pairs: a softmax over the batch.",
+    "A competes only with the B of its own pair. Of the two rewards of a pair, the difference decides.",
+)
+def softmax_of_batch(reward_a, reward_b):
+    return reward_a.softmax(0)
+
+
 EXERCISE = Exercise(
     reference=bradley_terry_probability,
     title="who is preferred, and how surely?",
@@ -117,6 +125,7 @@ EXERCISE = Exercise(
         hard,
         difference_of_sigmoids,
         odds,
+        softmax_of_batch,
     ),
     gradients=("reward_a", "reward_b"),
 )

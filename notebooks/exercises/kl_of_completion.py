@@ -34,11 +34,11 @@ def cases():
         "the padding holds -inf",
         (torch.tensor([[-1.0, -torch.inf]]), torch.tensor([[-3.0, -torch.inf]]), torch.tensor([[True, False]])),
     )
-    yield Case("nothing has moved", (torch.full((2, 3), -1.0), torch.full((2, 3), -1.0), torch.ones(2, 3).bool()))
     yield Case(
         "the policy likes its sample less than the reference does",
         (torch.tensor([[-4.0, -1.0]]), torch.tensor([[-1.0, -1.5]]), torch.tensor([[True, True]])),
     )
+    yield Case("nothing has moved", (torch.full((2, 3), -1.0), torch.full((2, 3), -1.0), torch.ones(2, 3).bool()))
 
 
 def draw(generator):

@@ -123,6 +123,15 @@ def shifted_already(prompt_lengths, lengths, width):
     return prompt_mask(prompt_lengths - 1, lengths - 1, width)
 
 
+@mistake(
+    "You joined the two conditions by `or`: every column meets one of them.",
+    "A token counts if it is after the prompt *and* before the padding: join them by &.",
+)
+def either(prompt_lengths, lengths, width):
+    column = torch.arange(width)
+    return (column >= prompt_lengths[:, None]) | (column < lengths[:, None])
+
+
 EXERCISE = Exercise(
     reference=prompt_mask,
     title="the prompt mask",
@@ -150,5 +159,6 @@ EXERCISE = Exercise(
         inverted,
         length_without_prompt,
         shifted_already,
+        either,
     ),
 )

@@ -112,6 +112,14 @@ def fixed_id(completion_ids, completion_mask, end_id):
     return share_ended(completion_ids, completion_mask, END)
 
 
+@mistake(
+    "You looked down the columns, not along the rows.",
+    "A completion is a row: any(1) asks over its tokens, any(0) over the batch.",
+)
+def columns_with_an_end(completion_ids, completion_mask, end_id):
+    return ((completion_ids == end_id) & completion_mask).any(0).float().mean()
+
+
 EXERCISE = Exercise(
     reference=share_ended,
     title="how many end by themselves?",
@@ -138,5 +146,6 @@ EXERCISE = Exercise(
         share_cut_off,
         padded_means_ended,
         fixed_id,
+        columns_with_an_end,
     ),
 )

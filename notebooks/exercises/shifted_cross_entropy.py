@@ -149,6 +149,19 @@ def no_logarithm(logits, ids, mask):
     return -p[mask[:, 1:]].mean()
 
 
+@mistake(
+    "You took the softmax along another dimension than the vocabulary.",
+    "The logits of one position, over all tokens, make one distribution: log_softmax(-1).",
+)
+def softmax_of_positions(logits, ids, mask):
+    return -logits[:, :-1].log_softmax(1).gather(-1, ids[:, 1:, None]).squeeze(-1)[mask[:, 1:]].mean()
+
+
+@mistake("That is the loss in bits.", "Nats come from the natural logarithm: log, and not log2.")
+def bits(logits, ids, mask):
+    return shifted_cross_entropy(logits, ids, mask) / torch.log(torch.tensor(2.0))
+
+
 EXERCISE = Exercise(
     reference=shifted_cross_entropy,
     title="the shifted cross-entropy",
@@ -181,6 +194,8 @@ EXERCISE = Exercise(
         softmax_twice,
         exponential,
         no_logarithm,
+        softmax_of_positions,
+        bits,
     ),
     gradients=("logits",),
 )

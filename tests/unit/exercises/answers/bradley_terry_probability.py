@@ -60,3 +60,7 @@ def wrong_logarithm(reward_a, reward_b):
 
 def wrong_odds(reward_a, reward_b):
     return 1 / torch.exp(reward_b - reward_a)
+
+
+def wrong_softmax_of_batch(reward_a, reward_b):
+    return torch.softmax(reward_a, dim=0)

@@ -70,3 +70,8 @@ def wrong_inverted(prompt_lengths, lengths, width):
 def wrong_shifted_already(prompt_lengths, lengths, width):
     column = torch.arange(1, width + 1)
     return (column >= prompt_lengths[:, None]) & (column < lengths[:, None])
+
+
+def wrong_either(prompt_lengths, lengths, width):
+    column = torch.arange(width).expand(len(lengths), width)
+    return torch.logical_or(column >= prompt_lengths.unsqueeze(1), column < lengths.unsqueeze(1))

@@ -49,3 +49,8 @@ def wrong_share_cut_off(completion_ids, completion_mask, end_id):
 
 def wrong_fixed_id(completion_ids, completion_mask, end_id):
     return ((completion_ids == 1) * completion_mask).amax(1).float().mean()
+
+
+def wrong_columns_with_an_end(completion_ids, completion_mask, end_id):
+    is_end = (completion_ids == end_id).logical_and(completion_mask)
+    return is_end.float().amax(0).mean()

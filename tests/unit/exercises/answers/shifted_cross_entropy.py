@@ -90,3 +90,13 @@ def wrong_exponential(logits, ids, mask):
 def wrong_no_logarithm(logits, ids, mask):
     m = mask[:, 1:]
     return F.nll_loss(torch.softmax(logits, -1)[:, :-1][m], ids[:, 1:][m])
+
+
+def wrong_softmax_of_positions(logits, ids, mask):
+    p = torch.nn.functional.log_softmax(logits[:, :-1], dim=1)
+    return -torch.take_along_dim(p, ids[:, 1:, None], dim=2)[..., 0][mask[:, 1:]].mean()
+
+
+def wrong_bits(logits, ids, mask):
+    nats = torch.nn.functional.cross_entropy(logits[:, :-1][mask[:, 1:]], ids[:, 1:][mask[:, 1:]])
+    return nats * torch.log2(torch.exp(torch.ones(())))
