@@ -86,6 +86,14 @@ def brier(utilities, temperature):
     return (p * (1 - p)).mean()
 
 
+@mistake(
+    "You averaged the differences first.",
+    "The sigmoid bends, so the mean gap does not give the mean p. First p of each pair, then the mean.",
+)
+def mean_difference(utilities, temperature):
+    return torch.sigmoid((utilities[:, 0] - utilities[:, 1]).abs().mean() / temperature)
+
+
 EXERCISE = Exercise(
     reference=accuracy_ceiling,
     title="the ceiling",
@@ -111,5 +119,6 @@ EXERCISE = Exercise(
         no_temperature,
         its_errors,
         brier,
+        mean_difference,
     ),
 )

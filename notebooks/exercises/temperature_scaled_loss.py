@@ -1,5 +1,7 @@
 """Exercise of notebook 04: how surprised a reward model is, once its differences are divided by a temperature."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -99,6 +101,11 @@ def mean_first(differences, temperature):
     return -torch.sigmoid(differences / temperature).mean().log()
 
 
+@mistake("Your result is in bits.", "The logarithm to base 2 gives bits. Nats belong to the natural logarithm.")
+def in_bits(differences, temperature):
+    return -F.logsigmoid(differences / temperature).mean() / math.log(2)
+
+
 EXERCISE = Exercise(
     reference=temperature_scaled_loss,
     title="the loss that a temperature minimises",
@@ -128,6 +135,7 @@ EXERCISE = Exercise(
         cut,
         log_of_sigmoid,
         mean_first,
+        in_bits,
     ),
     gradients=("temperature",),
 )

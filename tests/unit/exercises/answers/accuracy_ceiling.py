@@ -49,3 +49,8 @@ def wrong_its_errors(utilities, temperature):
 
 def wrong_brier(utilities, temperature):
     return (utilities / temperature).softmax(1).prod(1).mean()
+
+
+def wrong_mean_difference(utilities, temperature):
+    gap = utilities.diff(dim=1).abs().mean()
+    return 1 / (1 + torch.exp(-gap / temperature))

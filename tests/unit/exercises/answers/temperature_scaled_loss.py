@@ -1,3 +1,5 @@
+import math
+
 import torch
 import torch.nn.functional as F
 
@@ -62,3 +64,7 @@ def wrong_log_of_sigmoid(differences, temperature):
 
 def wrong_mean_first(differences, temperature):
     return -(1 / (1 + torch.exp(-differences / temperature))).mean().log()
+
+
+def wrong_in_bits(differences, temperature):
+    return torch.logaddexp2(torch.zeros_like(differences), -differences / temperature / math.log(2)).mean()
