@@ -1,5 +1,7 @@
 """Exercise of notebook 03: the loss of a reward model."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -126,6 +128,11 @@ def each_alone(chosen, rejected):
     return -(F.logsigmoid(chosen) + F.logsigmoid(-rejected)).mean()
 
 
+@mistake("Your loss is in bits.", "Nats are asked for: the natural logarithm, as `F.logsigmoid` takes it.")
+def in_bits(chosen, rejected):
+    return -F.logsigmoid(chosen - rejected).mean() / math.log(2)
+
+
 EXERCISE = Exercise(
     reference=bradley_terry_loss,
     title="the loss of a reward model",
@@ -158,6 +165,7 @@ EXERCISE = Exercise(
         one_minus_p,
         rejected_detached,
         each_alone,
+        in_bits,
     ),
     gradients=("chosen", "rejected"),
 )

@@ -100,6 +100,23 @@ def chance_only(first, second, labels):
     return (_shares(first, labels) * _shares(second, labels)).sum()
 
 
+@mistake(
+    "Your chance knows two labels only.",
+    "The mean of the numbers is the share of label 1 where there are just 0 and 1. Count the share of *each* label.",
+)
+def two_labels_only(first, second, labels):
+    ones_first, ones_second = first.float().mean(), second.float().mean()
+    return _kappa(first, second, ones_first * ones_second + (1 - ones_first) * (1 - ones_second))
+
+
+@mistake(
+    "You summed the shares over the labels before you multiplied.",
+    "Shares add up to 1, so chance came out as 1. Multiply label by label, then sum.",
+)
+def summed_first(first, second, labels):
+    return _kappa(first, second, _shares(first, labels).sum() * _shares(second, labels).sum())
+
+
 EXERCISE = Exercise(
     reference=cohens_kappa,
     title="agreement beyond chance",
@@ -127,5 +144,7 @@ EXERCISE = Exercise(
         divided_by_chance,
         disagreement,
         chance_only,
+        two_labels_only,
+        summed_first,
     ),
 )

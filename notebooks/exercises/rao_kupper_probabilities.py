@@ -100,6 +100,26 @@ def halved(reward_a, reward_b, threshold):
     return rao_kupper_probabilities(reward_a, reward_b, threshold / 2)
 
 
+@mistake(
+    "You multiplied the chances of *not A* and *not B*.",
+    "They are not independent: one and the same noise decides both. Three answers share 1, and a tie is what is left.",
+)
+def tie_as_product(reward_a, reward_b, threshold):
+    a, b = rao_kupper_probabilities(reward_a, reward_b, threshold)[:, [0, 2]].unbind(1)
+    return torch.stack([a, (1 - a) * (1 - b), b], 1)
+
+
+@mistake(
+    "You call it a tie where the difference of the rewards is within the threshold.",
+    "What is felt is the difference plus noise, so each of the three answers has a chance at every difference.",
+)
+def tie_for_sure(reward_a, reward_b, threshold):
+    difference = reward_a - reward_b
+    tie = (difference.abs() <= threshold).float()
+    a = torch.sigmoid(difference) * (1 - tie)
+    return torch.stack([a, tie, 1 - a - tie], 1)
+
+
 EXERCISE = Exercise(
     reference=rao_kupper_probabilities,
     title="when no difference is felt",
@@ -129,6 +149,8 @@ EXERCISE = Exercise(
         rest_is_b,
         softmax_of_three,
         halved,
+        tie_as_product,
+        tie_for_sure,
     ),
     gradients=("reward_a", "reward_b"),
 )

@@ -113,7 +113,7 @@ def _tensor_difference(yours: Tensor, expected: Tensor) -> str:
             " mask: 0 * inf and 0 * NaN are NaN, while masked_fill and x[mask] leave out what is there."
         )
     if bool((mine.isinf() & ~theirs.isinf()).any()):
-        return "there is an infinite number: an exponential of something large, or the logarithm of zero?"
+        return "there is an infinite number: a division by zero, the logarithm of zero, a large exponential?"
     return _first(~close)
 
 

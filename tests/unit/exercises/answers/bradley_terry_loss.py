@@ -79,3 +79,7 @@ def wrong_clipped_at_100(chosen, rejected):
 
 def wrong_log_of_mean(chosen, rejected):
     return -torch.log(torch.mean(torch.sigmoid(chosen - rejected)))
+
+
+def wrong_in_bits(chosen, rejected):
+    return torch.log2(1 / torch.sigmoid(chosen.double() - rejected.double())).mean().float()

@@ -55,3 +55,15 @@ def wrong_one_rater(first, second, labels):
 def wrong_divided_by_chance(first, second, labels):
     chance = (first[:, None] == second[None, :]).float().mean()
     return (first == second).float().mean() / chance - 1
+
+
+def wrong_two_labels_only(first, second, labels):
+    a, b = first.double().mean(), second.double().mean()
+    chance = 1 - a - b + 2 * a * b
+    return ((first == second).double().mean() - chance) / (1 - chance)
+
+
+def wrong_summed_first(first, second, labels):
+    ones = torch.eye(labels)
+    chance = ones[first].mean(0).sum() * ones[second].mean(0).sum()
+    return ((first == second).float().mean() - chance) / (1 - chance)

@@ -74,3 +74,16 @@ def wrong_threshold_turned(reward_a, reward_b, threshold):
     d = reward_a - reward_b
     a, b = 1 / (1 + torch.exp(threshold - d)), 1 / (1 + torch.exp(-threshold - d))
     return torch.stack([a, 1 - a - b, b], 1)
+
+
+def wrong_tie_as_product(reward_a, reward_b, threshold):
+    d = reward_a - reward_b
+    not_a, not_b = torch.sigmoid(threshold - d), torch.sigmoid(threshold + d)
+    return torch.stack([1 - not_a, not_a * not_b, 1 - not_b], 1)
+
+
+def wrong_tie_for_sure(reward_a, reward_b, threshold):
+    d = reward_a - reward_b
+    p = torch.sigmoid(d)
+    felt = (d.abs() > threshold).float()
+    return torch.stack([p * felt, 1 - felt, (1 - p) * felt], 1)
