@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from rlhf_lab.exercises.drawing import TinyLanguageModel, normal, right_padded, size, whole
+from rlhf_lab.exercises.drawing import TinyLanguageModel, normal, right_padded, size, token_log_probs, whole
 from rlhf_lab.exercises.framework import Case, Exercise, mistake
 
 
@@ -78,10 +78,6 @@ def draw(generator):
     return *models, whole(generator, 0, 5, *mask.shape), mask, rewards, 0.3
 
 
-def _log_probs(model, ids):
-    return torch.log_softmax(model(ids).logits[:, :-1], -1).gather(2, ids[:, 1:, None]).squeeze(2)
-
-
 def _relative(rewards):
     return (rewards - rewards.mean(1, keepdim=True)) / (rewards.std(1, keepdim=True) + 1e-4)
 
@@ -103,7 +99,7 @@ def _update(
     rewards,
     kl_coefficient,
     *,
-    log_probs=_log_probs,
+    log_probs=token_log_probs,
     advantages=_relative,
     flat=lambda advantages: advantages.reshape(-1, 1),
     kl=_k3,
@@ -170,7 +166,7 @@ def ratio_without_detach(*inputs):
     " and from the second update on it can be clipped.",
 )
 def score_function(policy, reference, optimizer, ids, mask, rewards, kl_coefficient):
-    new, theirs = _log_probs(policy, ids), _log_probs(reference, ids).detach()
+    new, theirs = token_log_probs(policy, ids), token_log_probs(reference, ids).detach()
     tokens = -new * _relative(rewards).reshape(-1, 1) + kl_coefficient * _k3(new, theirs)
     loss = _mean(tokens, mask[:, 1:])
     optimizer.zero_grad()
@@ -241,7 +237,7 @@ def kl_in_the_advantages(*inputs):
     "PPO's ratio is new by old, and old is the policy when it wrote: exp(new - new.detach()). The reference is for k3.",
 )
 def ratio_to_the_reference(policy, reference, optimizer, ids, mask, rewards, kl_coefficient):
-    theirs = _log_probs(reference, ids).detach()
+    theirs = token_log_probs(reference, ids).detach()
     return _update(policy, reference, optimizer, ids, mask, rewards, kl_coefficient, old=lambda new: theirs)
 
 
@@ -250,7 +246,7 @@ def ratio_to_the_reference(policy, reference, optimizer, ids, mask, rewards, kl_
     "It says what normal text is, and must stay where it is: no gradient, no step.",
 )
 def reference_trained(policy, reference, optimizer, ids, mask, rewards, kl_coefficient):
-    new, theirs = _log_probs(policy, ids), _log_probs(reference, ids)
+    new, theirs = token_log_probs(policy, ids), token_log_probs(reference, ids)
     tokens = -(new - new.detach()).exp() * _relative(rewards).reshape(-1, 1) + kl_coefficient * _k3(new, theirs)
     loss = _mean(tokens, mask[:, 1:])
     both = torch.optim.SGD([*policy.parameters(), *reference.parameters()], lr=optimizer.param_groups[0]["lr"])
@@ -290,7 +286,7 @@ def not_zeroed(*inputs):
     " backward(), step().",
 )
 def step_before_backward(policy, reference, optimizer, ids, mask, rewards, kl_coefficient):
-    new, theirs = _log_probs(policy, ids), _log_probs(reference, ids).detach()
+    new, theirs = token_log_probs(policy, ids), token_log_probs(reference, ids).detach()
     tokens = -(new - new.detach()).exp() * _relative(rewards).reshape(-1, 1) + kl_coefficient * _k3(new, theirs)
     loss = _mean(tokens, mask[:, 1:])
     optimizer.zero_grad()

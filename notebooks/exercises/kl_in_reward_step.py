@@ -3,7 +3,16 @@
 import torch
 from torch import Tensor
 
-from rlhf_lab.exercises.drawing import TinyLanguageModel, normal, size, whole
+from rlhf_lab.exercises.drawing import (
+    TinyLanguageModel,
+    groups_of_texts,
+    leave_one_out,
+    normal,
+    size,
+    token_log_probs,
+    update,
+    with_old_gradients,
+)
 from rlhf_lab.exercises.framework import Case, Exercise, mistake
 
 
@@ -37,8 +46,7 @@ def kl_in_reward_step(
 def _models(seed):
     """Policy, reference, and an optimizer of the policy. Somebody has left gradients in the policy."""
     generator = torch.Generator().manual_seed(seed)
-    policy, reference = TinyLanguageModel(generator), TinyLanguageModel(generator)
-    policy.embedding.grad, policy.head.grad = torch.full((6, 3), 0.5), torch.full((3, 6), -0.5)
+    policy, reference = with_old_gradients(TinyLanguageModel(generator)), TinyLanguageModel(generator)
     return policy, reference, torch.optim.SGD(policy.parameters(), lr=0.5)
 
 
@@ -55,13 +63,7 @@ def cases():
 
 
 def draw(generator):
-    prompts, each = size(generator, 2, 3), size(generator, 3, 4)
-    prompt, completion = whole(generator, 1, 2, prompts).repeat_interleave(each), size(generator, 2, 4)
-    lengths = prompt + whole(generator, 1, completion, len(prompt))
-    columns = torch.arange(2 + completion)
-    mask = (columns >= prompt[:, None]) & (columns < lengths[:, None])
-    ids = whole(generator, 1, 5, len(prompt), 2 + completion).masked_fill(columns >= lengths[:, None], 0)
-    ids = torch.where(columns < prompt[:, None], ids[::each].repeat_interleave(each, 0), ids)  # the group's prompt
+    ids, mask, each = groups_of_texts(generator)
     policy, reference = TinyLanguageModel(generator), TinyLanguageModel(generator)
     policy.embedding.grad = normal(generator, 6, 3)
     optimizer = torch.optim.SGD(policy.parameters(), lr=0.1)
@@ -69,25 +71,13 @@ def draw(generator):
 
 
 def _of_tokens(model, ids, mask):
-    return model(ids).logits[:, :-1].log_softmax(-1).gather(2, ids[:, 1:, None]).squeeze(2) * mask[:, 1:]
-
-
-def _advantages(rewards, group_size):
-    groups = rewards.reshape(-1, group_size)
-    return ((groups - groups.mean(1, keepdim=True)) * group_size / (group_size - 1)).flatten()
+    return token_log_probs(model, ids) * mask[:, 1:]
 
 
 def _both(policy, reference, ids, mask):
     """Log-probabilities of the completions with a gradient, and the log-ratios of their tokens without."""
     log_probs = _of_tokens(policy, ids, mask)
     return log_probs.sum(1), (log_probs - _of_tokens(reference, ids, mask)).detach()
-
-
-def _update(optimizer, loss):
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return loss.detach()
 
 
 @mistake(
@@ -97,8 +87,8 @@ def _update(optimizer, loss):
 )
 def drift_rewarded(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
     log_probs, ratios = _both(policy, reference, ids, mask)
-    advantages = _advantages(rewards + beta * ratios.sum(1), group_size)
-    return _update(optimizer, -(advantages * log_probs).mean())
+    advantages = leave_one_out(rewards + beta * ratios.sum(1), group_size)
+    return update(optimizer, -(advantages * log_probs).mean())
 
 
 @mistake(
@@ -107,7 +97,7 @@ def drift_rewarded(policy, reference, optimizer, ids, mask, rewards, beta, group
 )
 def free(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
     log_probs, _ = _both(policy, reference, ids, mask)
-    return _update(optimizer, -(_advantages(rewards, group_size) * log_probs).mean())
+    return update(optimizer, -(leave_one_out(rewards, group_size) * log_probs).mean())
 
 
 @mistake(
@@ -117,8 +107,8 @@ def free(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
 )
 def after_the_baseline(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
     log_probs, ratios = _both(policy, reference, ids, mask)
-    advantages = _advantages(rewards, group_size) - beta * ratios.sum(1)
-    return _update(optimizer, -(advantages * log_probs).mean())
+    advantages = leave_one_out(rewards, group_size) - beta * ratios.sum(1)
+    return update(optimizer, -(advantages * log_probs).mean())
 
 
 @mistake(
@@ -128,8 +118,8 @@ def after_the_baseline(policy, reference, optimizer, ids, mask, rewards, beta, g
 def not_detached(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
     log_probs = _of_tokens(policy, ids, mask)
     ratios = log_probs - _of_tokens(reference, ids, mask).detach()
-    advantages = _advantages(rewards - beta * ratios.sum(1), group_size)
-    return _update(optimizer, -(advantages * log_probs.sum(1)).mean())
+    advantages = leave_one_out(rewards - beta * ratios.sum(1), group_size)
+    return update(optimizer, -(advantages * log_probs.sum(1)).mean())
 
 
 @mistake(
@@ -139,7 +129,7 @@ def not_detached(policy, reference, optimizer, ids, mask, rewards, beta, group_s
 def in_the_loss(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
     log_probs = _of_tokens(policy, ids, mask).sum(1)
     kl = log_probs - _of_tokens(reference, ids, mask).sum(1).detach()
-    return _update(optimizer, (beta * kl - _advantages(rewards, group_size) * log_probs).mean())
+    return update(optimizer, (beta * kl - leave_one_out(rewards, group_size) * log_probs).mean())
 
 
 @mistake(
@@ -148,8 +138,8 @@ def in_the_loss(policy, reference, optimizer, ids, mask, rewards, beta, group_si
 )
 def mean_over_tokens(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
     log_probs, ratios = _both(policy, reference, ids, mask)
-    advantages = _advantages(rewards - beta * ratios.sum(1) / mask.sum(1), group_size)
-    return _update(optimizer, -(advantages * log_probs).mean())
+    advantages = leave_one_out(rewards - beta * ratios.sum(1) / mask.sum(1), group_size)
+    return update(optimizer, -(advantages * log_probs).mean())
 
 
 @mistake(
@@ -158,7 +148,7 @@ def mean_over_tokens(policy, reference, optimizer, ids, mask, rewards, beta, gro
 )
 def absolute(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
     log_probs, ratios = _both(policy, reference, ids, mask)
-    return _update(optimizer, -(_advantages(rewards - beta * ratios.abs().sum(1), group_size) * log_probs).mean())
+    return update(optimizer, -(leave_one_out(rewards - beta * ratios.abs().sum(1), group_size) * log_probs).mean())
 
 
 @mistake(
@@ -168,7 +158,7 @@ def absolute(policy, reference, optimizer, ids, mask, rewards, beta, group_size)
 def k3(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
     log_probs, ratios = _both(policy, reference, ids, mask)
     kl = (torch.expm1(-ratios) + ratios).sum(1)
-    return _update(optimizer, -(_advantages(rewards - beta * kl, group_size) * log_probs).mean())
+    return update(optimizer, -(leave_one_out(rewards - beta * kl, group_size) * log_probs).mean())
 
 
 @mistake(
@@ -178,7 +168,7 @@ def k3(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
 def k3_of_texts(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
     log_probs, ratios = _both(policy, reference, ids, mask)
     kl = torch.expm1(-ratios.sum(1)) + ratios.sum(1)
-    return _update(optimizer, -(_advantages(rewards - beta * kl, group_size) * log_probs).mean())
+    return update(optimizer, -(leave_one_out(rewards - beta * kl, group_size) * log_probs).mean())
 
 
 @mistake(
@@ -188,7 +178,7 @@ def k3_of_texts(policy, reference, optimizer, ids, mask, rewards, beta, group_si
 def k2_of_texts(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
     log_probs, ratios = _both(policy, reference, ids, mask)
     kl = ratios.sum(1) ** 2 / 2
-    return _update(optimizer, -(_advantages(rewards - beta * kl, group_size) * log_probs).mean())
+    return update(optimizer, -(leave_one_out(rewards - beta * kl, group_size) * log_probs).mean())
 
 
 @mistake(
@@ -200,7 +190,7 @@ def not_shifted(policy, reference, optimizer, ids, mask, rewards, beta, group_si
         m(ids).logits.log_softmax(-1).gather(2, ids[..., None]).squeeze(2) * mask for m in (policy, reference)
     )
     earned = rewards - beta * (log_p - log_q).sum(1).detach()
-    return _update(optimizer, -(_advantages(earned, group_size) * log_p.sum(1)).mean())
+    return update(optimizer, -(leave_one_out(earned, group_size) * log_p.sum(1)).mean())
 
 
 @mistake(
@@ -217,7 +207,7 @@ def all_tokens(policy, reference, optimizer, ids, mask, rewards, beta, group_siz
 )
 def no_baseline(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
     log_probs, ratios = _both(policy, reference, ids, mask)
-    return _update(optimizer, -((rewards - beta * ratios.sum(1)) * log_probs).mean())
+    return update(optimizer, -((rewards - beta * ratios.sum(1)) * log_probs).mean())
 
 
 @mistake(
@@ -226,8 +216,8 @@ def no_baseline(policy, reference, optimizer, ids, mask, rewards, beta, group_si
 )
 def own_included(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
     log_probs, ratios = _both(policy, reference, ids, mask)
-    advantages = _advantages(rewards - beta * ratios.sum(1), group_size) * (group_size - 1) / group_size
-    return _update(optimizer, -(advantages * log_probs).mean())
+    advantages = leave_one_out(rewards - beta * ratios.sum(1), group_size) * (group_size - 1) / group_size
+    return update(optimizer, -(advantages * log_probs).mean())
 
 
 @mistake(
@@ -241,7 +231,7 @@ def without_beta(policy, reference, optimizer, ids, mask, rewards, beta, group_s
 @mistake("You added up the completions instead of averaging.", "The step would grow with the batch.")
 def summed(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
     log_probs, ratios = _both(policy, reference, ids, mask)
-    return _update(optimizer, -(_advantages(rewards - beta * ratios.sum(1), group_size) * log_probs).sum())
+    return update(optimizer, -(leave_one_out(rewards - beta * ratios.sum(1), group_size) * log_probs).sum())
 
 
 @mistake(
@@ -252,7 +242,7 @@ def across_prompts(policy, reference, optimizer, ids, mask, rewards, beta, group
     log_probs, ratios = _both(policy, reference, ids, mask)
     groups = (rewards - beta * ratios.sum(1)).reshape(group_size, -1)
     others = (groups.sum(0, keepdim=True) - groups) / (group_size - 1)
-    return _update(optimizer, -((groups - others).flatten() * log_probs).mean())
+    return update(optimizer, -((groups - others).flatten() * log_probs).mean())
 
 
 @mistake(
@@ -273,7 +263,7 @@ def reference_trained(policy, reference, optimizer, ids, mask, rewards, beta, gr
 )
 def not_zeroed(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
     log_probs, ratios = _both(policy, reference, ids, mask)
-    loss = -(_advantages(rewards - beta * ratios.sum(1), group_size) * log_probs).mean()
+    loss = -(leave_one_out(rewards - beta * ratios.sum(1), group_size) * log_probs).mean()
     loss.backward()
     optimizer.step()
     return loss.detach()
@@ -285,7 +275,7 @@ def not_zeroed(policy, reference, optimizer, ids, mask, rewards, beta, group_siz
 )
 def unmoved(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
     log_probs, ratios = _both(policy, reference, ids, mask)
-    return -(_advantages(rewards - beta * ratios.sum(1), group_size) * log_probs).mean().detach()
+    return -(leave_one_out(rewards - beta * ratios.sum(1), group_size) * log_probs).mean().detach()
 
 
 @mistake(
@@ -294,7 +284,7 @@ def unmoved(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
 )
 def step_before_backward(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
     log_probs, ratios = _both(policy, reference, ids, mask)
-    loss = -(_advantages(rewards - beta * ratios.sum(1), group_size) * log_probs).mean()
+    loss = -(leave_one_out(rewards - beta * ratios.sum(1), group_size) * log_probs).mean()
     optimizer.step()
     optimizer.zero_grad()
     loss.backward()
@@ -307,7 +297,7 @@ def step_before_backward(policy, reference, optimizer, ids, mask, rewards, beta,
 )
 def wrong_sign(policy, reference, optimizer, ids, mask, rewards, beta, group_size):
     log_probs, ratios = _both(policy, reference, ids, mask)
-    return _update(optimizer, (_advantages(rewards - beta * ratios.sum(1), group_size) * log_probs).mean())
+    return update(optimizer, (leave_one_out(rewards - beta * ratios.sum(1), group_size) * log_probs).mean())
 
 
 EXERCISE = Exercise(

@@ -3,7 +3,15 @@
 import torch
 from torch import Tensor
 
-from rlhf_lab.exercises.drawing import TinyLanguageModel, normal, right_padded, size, whole, with_garbage
+from rlhf_lab.exercises.drawing import (
+    TinyLanguageModel,
+    normal,
+    right_padded,
+    size,
+    token_log_probs,
+    whole,
+    with_garbage,
+)
 from rlhf_lab.exercises.framework import Case, Exercise, mistake
 
 
@@ -74,10 +82,6 @@ def draw(generator):
     return policy, optimizer, whole(generator, 0, 5, *mask.shape), mask, advantages, minibatches, 0.2
 
 
-def _log_probs(policy, ids):
-    return torch.log_softmax(policy(ids).logits[:, :-1], -1).gather(2, ids[:, 1:, None]).squeeze(2)
-
-
 def _mean(loss, real):
     return loss[real].mean()
 
@@ -95,7 +99,7 @@ def _loop(
     minibatches,
     clip,
     *,
-    log_probs=_log_probs,
+    log_probs=token_log_probs,
     surrogate=_surrogate,
     mean=_mean,
     old_of=lambda new, old: old,
@@ -149,9 +153,9 @@ def nothing_moves(*inputs):
     "The order is zero_grad(), backward(), step().",
 )
 def step_before_backward(policy, optimizer, ids, mask, advantages, minibatches, clip):
-    old, losses = _log_probs(policy, ids).detach(), []
+    old, losses = token_log_probs(policy, ids).detach(), []
     for rows in minibatches:
-        ratio = (_log_probs(policy, ids[rows]) - old[rows]).exp()
+        ratio = (token_log_probs(policy, ids[rows]) - old[rows]).exp()
         losses.append(_mean(_surrogate(ratio, advantages[rows, 1:], clip), mask[rows, 1:]))
         optimizer.step()
         optimizer.zero_grad()
@@ -164,11 +168,11 @@ def step_before_backward(policy, optimizer, ids, mask, advantages, minibatches, 
     "Then every loss is that of the old policy, and its ratio is 1. Update after each minibatch.",
 )
 def one_step_at_the_end(policy, optimizer, ids, mask, advantages, minibatches, clip):
-    old = _log_probs(policy, ids).detach()
+    old = token_log_probs(policy, ids).detach()
     optimizer.zero_grad()
     losses = []
     for rows in minibatches:
-        ratio = (_log_probs(policy, ids[rows]) - old[rows]).exp()
+        ratio = (token_log_probs(policy, ids[rows]) - old[rows]).exp()
         losses.append(_mean(_surrogate(ratio, advantages[rows, 1:], clip), mask[rows, 1:]))
         losses[-1].backward()
     optimizer.step()

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rlhf_lab.exercises.drawing import TinyLanguageModel, normal, size, whole
+from rlhf_lab.exercises.drawing import TinyLanguageModel, groups_of_texts, normal, update, with_old_gradients
 from rlhf_lab.exercises.framework import Case, Exercise, mistake
 
 
@@ -29,8 +29,7 @@ def rejection_sampling_step(policy, optimizer, ids: Tensor, mask: Tensor, reward
 
 def _policy(seed):
     """A model, and its optimizer. Somebody has left gradients in it."""
-    policy = TinyLanguageModel(torch.Generator().manual_seed(seed))
-    policy.embedding.grad, policy.head.grad = torch.full((6, 3), 0.5), torch.full((3, 6), -0.5)
+    policy = with_old_gradients(TinyLanguageModel(torch.Generator().manual_seed(seed)))
     return policy, torch.optim.SGD(policy.parameters(), lr=0.5)
 
 
@@ -47,13 +46,7 @@ def cases():
 
 
 def draw(generator):
-    prompts, each = size(generator, 2, 3), size(generator, 3, 4)
-    prompt, completion = whole(generator, 1, 2, prompts).repeat_interleave(each), size(generator, 2, 4)
-    lengths = prompt + whole(generator, 1, completion, len(prompt))
-    columns = torch.arange(2 + completion)
-    mask = (columns >= prompt[:, None]) & (columns < lengths[:, None])
-    ids = whole(generator, 1, 5, len(prompt), 2 + completion).masked_fill(columns >= lengths[:, None], 0)
-    ids = torch.where(columns < prompt[:, None], ids[::each].repeat_interleave(each, 0), ids)  # the group's prompt
+    ids, mask, each = groups_of_texts(generator)
     policy = TinyLanguageModel(generator)
     policy.embedding.grad = normal(generator, 6, 3)
     return policy, torch.optim.SGD(policy.parameters(), lr=0.1), ids, mask, normal(generator, len(ids)), each
@@ -71,13 +64,6 @@ def _mean(policy, ids, mask):
     return _losses(policy, ids)[mask[:, 1:]].mean()
 
 
-def _update(optimizer, loss):
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return loss.detach()
-
-
 @mistake(
     "You used places within a group as rows of the batch.",
     "argmax counts from 0 in each group. The third group begins at row 2 n: without that, the texts kept belong to"
@@ -85,18 +71,18 @@ def _update(optimizer, loss):
 )
 def without_offset(policy, optimizer, ids, mask, rewards, n):
     best = rewards.reshape(-1, n).argmax(1)
-    return _update(optimizer, _mean(policy, ids[best], mask[best]))
+    return update(optimizer, _mean(policy, ids[best], mask[best]))
 
 
 @mistake("You kept the worst.", "The text with the *highest* reward of each prompt is what the model should imitate.")
 def worst(policy, optimizer, ids, mask, rewards, n):
     rows = _best(-rewards, n)
-    return _update(optimizer, _mean(policy, ids[rows], mask[rows]))
+    return update(optimizer, _mean(policy, ids[rows], mask[rows]))
 
 
 @mistake("You trained on all texts.", "Without picking there is no reward in it: the model imitates itself.")
 def all_texts(policy, optimizer, ids, mask, rewards, n):
-    return _update(optimizer, _mean(policy, ids, mask))
+    return update(optimizer, _mean(policy, ids, mask))
 
 
 @mistake(
@@ -105,7 +91,7 @@ def all_texts(policy, optimizer, ids, mask, rewards, n):
 )
 def best_of_the_batch(policy, optimizer, ids, mask, rewards, n):
     rows = rewards.topk(len(rewards) // n).indices
-    return _update(optimizer, _mean(policy, ids[rows], mask[rows]))
+    return update(optimizer, _mean(policy, ids[rows], mask[rows]))
 
 
 @mistake(
@@ -115,19 +101,19 @@ def best_of_the_batch(policy, optimizer, ids, mask, rewards, n):
 def across_prompts(policy, optimizer, ids, mask, rewards, n):
     groups = rewards.reshape(n, -1)
     rows = groups.argmax(0) * groups.shape[1] + torch.arange(groups.shape[1])
-    return _update(optimizer, _mean(policy, ids[rows], mask[rows]))
+    return update(optimizer, _mean(policy, ids[rows], mask[rows]))
 
 
 @mistake("You learned the prompt as well.", "The user writes it. SFT counts the completion only: use `mask`.")
 def prompt_counted(policy, optimizer, ids, mask, rewards, n):
     rows = _best(rewards, n)
     up_to_the_end = mask.flip(1).cumsum(1).flip(1) > 0
-    return _update(optimizer, _mean(policy, ids[rows], up_to_the_end[rows]))
+    return update(optimizer, _mean(policy, ids[rows], up_to_the_end[rows]))
 
 
 @mistake("You counted the prompt and the padding.", "Only the tokens where `mask` is true are to be learned.")
 def all_tokens(policy, optimizer, ids, mask, rewards, n):
-    return _update(optimizer, _losses(policy, ids[_best(rewards, n)]).mean())
+    return update(optimizer, _losses(policy, ids[_best(rewards, n)]).mean())
 
 
 @mistake(
@@ -136,7 +122,7 @@ def all_tokens(policy, optimizer, ids, mask, rewards, n):
 )
 def divided_by_all(policy, optimizer, ids, mask, rewards, n):
     rows = _best(rewards, n)
-    return _update(optimizer, (_losses(policy, ids[rows]) * mask[rows, 1:]).mean())
+    return update(optimizer, (_losses(policy, ids[rows]) * mask[rows, 1:]).mean())
 
 
 @mistake(
@@ -146,13 +132,13 @@ def divided_by_all(policy, optimizer, ids, mask, rewards, n):
 def mean_of_means(policy, optimizer, ids, mask, rewards, n):
     rows = _best(rewards, n)
     learned = mask[rows, 1:]
-    return _update(optimizer, ((_losses(policy, ids[rows]) * learned).sum(1) / learned.sum(1)).mean())
+    return update(optimizer, ((_losses(policy, ids[rows]) * learned).sum(1) / learned.sum(1)).mean())
 
 
 @mistake("You added up the tokens instead of averaging.", "The step would grow with the length and with the batch.")
 def summed(policy, optimizer, ids, mask, rewards, n):
     rows = _best(rewards, n)
-    return _update(optimizer, _losses(policy, ids[rows])[mask[rows, 1:]].sum())
+    return update(optimizer, _losses(policy, ids[rows])[mask[rows, 1:]].sum())
 
 
 @mistake(
@@ -162,7 +148,7 @@ def summed(policy, optimizer, ids, mask, rewards, n):
 def not_shifted(policy, optimizer, ids, mask, rewards, n):
     rows = _best(rewards, n)
     losses = F.cross_entropy(policy(ids[rows]).logits.transpose(1, 2), ids[rows], reduction="none")
-    return _update(optimizer, losses[mask[rows]].mean())
+    return update(optimizer, losses[mask[rows]].mean())
 
 
 @mistake(
@@ -173,13 +159,13 @@ def shifted_the_wrong_way(policy, optimizer, ids, mask, rewards, n):
     rows = _best(rewards, n)
     logits = policy(ids[rows]).logits[:, 1:].transpose(1, 2)
     losses = F.cross_entropy(logits, ids[rows, :-1], reduction="none")
-    return _update(optimizer, losses[mask[rows, :-1]].mean())
+    return update(optimizer, losses[mask[rows, :-1]].mean())
 
 
 @mistake("The sign is wrong.", "A cross-entropy is already a loss: to make it smaller makes the text likelier.")
 def wrong_sign(policy, optimizer, ids, mask, rewards, n):
     rows = _best(rewards, n)
-    return _update(optimizer, -_mean(policy, ids[rows], mask[rows]))
+    return update(optimizer, -_mean(policy, ids[rows], mask[rows]))
 
 
 @mistake(
@@ -214,7 +200,7 @@ def step_before_backward(policy, optimizer, ids, mask, rewards, n):
 )
 def mask_not_shifted(policy, optimizer, ids, mask, rewards, n):
     rows = _best(rewards, n)
-    return _update(optimizer, _losses(policy, ids[rows])[mask[rows, :-1]].mean())
+    return update(optimizer, _losses(policy, ids[rows])[mask[rows, :-1]].mean())
 
 
 @mistake("You took no step.", "`backward` only finds the gradients. `optimizer.step()` changes the weights.")

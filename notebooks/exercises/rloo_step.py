@@ -3,7 +3,15 @@
 import torch
 from torch import Tensor
 
-from rlhf_lab.exercises.drawing import TinyLanguageModel, normal, size, whole
+from rlhf_lab.exercises.drawing import (
+    TinyLanguageModel,
+    groups_of_texts,
+    leave_one_out,
+    normal,
+    token_log_probs,
+    update,
+    with_old_gradients,
+)
 from rlhf_lab.exercises.framework import Case, Exercise, mistake
 
 
@@ -29,8 +37,7 @@ def rloo_step(policy, optimizer, ids: Tensor, mask: Tensor, rewards: Tensor, gro
 
 def _policy(seed):
     """A model, and its optimizer. Somebody has left gradients in it."""
-    policy = TinyLanguageModel(torch.Generator().manual_seed(seed))
-    policy.embedding.grad, policy.head.grad = torch.full((6, 3), 0.5), torch.full((3, 6), -0.5)
+    policy = with_old_gradients(TinyLanguageModel(torch.Generator().manual_seed(seed)))
     return policy, torch.optim.SGD(policy.parameters(), lr=0.5)
 
 
@@ -47,36 +54,14 @@ def cases():
 
 
 def draw(generator):
-    prompts, each = size(generator, 2, 3), size(generator, 3, 4)
-    prompt, completion = whole(generator, 1, 2, prompts).repeat_interleave(each), size(generator, 2, 4)
-    lengths = prompt + whole(generator, 1, completion, len(prompt))
-    columns = torch.arange(2 + completion)
-    mask = (columns >= prompt[:, None]) & (columns < lengths[:, None])
-    ids = whole(generator, 1, 5, len(prompt), 2 + completion).masked_fill(columns >= lengths[:, None], 0)
-    ids = torch.where(columns < prompt[:, None], ids[::each].repeat_interleave(each, 0), ids)  # the group's prompt
+    ids, mask, each = groups_of_texts(generator)
     policy = TinyLanguageModel(generator)
     policy.embedding.grad = normal(generator, 6, 3)
     return policy, torch.optim.SGD(policy.parameters(), lr=0.1), ids, mask, normal(generator, len(ids)), each
 
 
-def _of_tokens(policy, ids):
-    return policy(ids).logits[:, :-1].log_softmax(-1).gather(2, ids[:, 1:, None]).squeeze(2)
-
-
 def _completions(policy, ids, mask):
-    return (_of_tokens(policy, ids) * mask[:, 1:]).sum(1)
-
-
-def _advantages(rewards, group_size):
-    groups = rewards.reshape(-1, group_size)
-    return ((groups - groups.mean(1, keepdim=True)) * group_size / (group_size - 1)).flatten()
-
-
-def _update(optimizer, loss):
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    return loss.detach()
+    return (token_log_probs(policy, ids) * mask[:, 1:]).sum(1)
 
 
 @mistake(
@@ -84,7 +69,7 @@ def _update(optimizer, loss):
     "`backward` adds to them. Call `optimizer.zero_grad()` before it, in every step.",
 )
 def not_zeroed(policy, optimizer, ids, mask, rewards, group_size):
-    loss = -(_advantages(rewards, group_size) * _completions(policy, ids, mask)).mean()
+    loss = -(leave_one_out(rewards, group_size) * _completions(policy, ids, mask)).mean()
     loss.backward()
     optimizer.step()
     return loss.detach()
@@ -95,7 +80,7 @@ def not_zeroed(policy, optimizer, ids, mask, rewards, group_size):
     "`optimizer.step()` is missing, or it comes while there is no gradient. The order is zero_grad, backward, step.",
 )
 def unmoved(policy, optimizer, ids, mask, rewards, group_size):
-    return -(_advantages(rewards, group_size) * _completions(policy, ids, mask)).mean().detach()
+    return -(leave_one_out(rewards, group_size) * _completions(policy, ids, mask)).mean().detach()
 
 
 @mistake(
@@ -103,7 +88,7 @@ def unmoved(policy, optimizer, ids, mask, rewards, group_size):
     "`optimizer.step()` uses what `backward` has left. Called first, it has nothing, or what was left from before.",
 )
 def step_before_backward(policy, optimizer, ids, mask, rewards, group_size):
-    loss = -(_advantages(rewards, group_size) * _completions(policy, ids, mask)).mean()
+    loss = -(leave_one_out(rewards, group_size) * _completions(policy, ids, mask)).mean()
     optimizer.step()
     optimizer.zero_grad()
     loss.backward()
@@ -116,7 +101,7 @@ def step_before_backward(policy, optimizer, ids, mask, rewards, group_size):
     " advantage times log-probability.",
 )
 def wrong_sign(policy, optimizer, ids, mask, rewards, group_size):
-    return _update(optimizer, (_advantages(rewards, group_size) * _completions(policy, ids, mask)).mean())
+    return update(optimizer, (leave_one_out(rewards, group_size) * _completions(policy, ids, mask)).mean())
 
 
 @mistake(
@@ -125,7 +110,7 @@ def wrong_sign(policy, optimizer, ids, mask, rewards, group_size):
     " of its completions add up to zero.)",
 )
 def all_tokens(policy, optimizer, ids, mask, rewards, group_size):
-    return _update(optimizer, -(_advantages(rewards, group_size) * _of_tokens(policy, ids).sum(1)).mean())
+    return update(optimizer, -(leave_one_out(rewards, group_size) * token_log_probs(policy, ids).sum(1)).mean())
 
 
 @mistake(
@@ -134,7 +119,7 @@ def all_tokens(policy, optimizer, ids, mask, rewards, group_size):
 )
 def not_shifted(policy, optimizer, ids, mask, rewards, group_size):
     log_probs = policy(ids).logits.log_softmax(-1).gather(2, ids[..., None]).squeeze(2)
-    return _update(optimizer, -(_advantages(rewards, group_size) * (log_probs * mask).sum(1)).mean())
+    return update(optimizer, -(leave_one_out(rewards, group_size) * (log_probs * mask).sum(1)).mean())
 
 
 @mistake(
@@ -143,7 +128,7 @@ def not_shifted(policy, optimizer, ids, mask, rewards, group_size):
 )
 def shifted_the_wrong_way(policy, optimizer, ids, mask, rewards, group_size):
     log_probs = policy(ids).logits[:, 1:].log_softmax(-1).gather(2, ids[:, :-1, None]).squeeze(2)
-    return _update(optimizer, -(_advantages(rewards, group_size) * (log_probs * mask[:, :-1]).sum(1)).mean())
+    return update(optimizer, -(leave_one_out(rewards, group_size) * (log_probs * mask[:, :-1]).sum(1)).mean())
 
 
 @mistake(
@@ -152,13 +137,13 @@ def shifted_the_wrong_way(policy, optimizer, ids, mask, rewards, group_size):
     " last.",
 )
 def mask_not_shifted(policy, optimizer, ids, mask, rewards, group_size):
-    completions = (_of_tokens(policy, ids) * mask[:, :-1]).sum(1)
-    return _update(optimizer, -(_advantages(rewards, group_size) * completions).mean())
+    completions = (token_log_probs(policy, ids) * mask[:, :-1]).sum(1)
+    return update(optimizer, -(leave_one_out(rewards, group_size) * completions).mean())
 
 
 @mistake("You left out the baseline.", "Compare each reward with those of the other completions of its prompt.")
 def no_baseline(policy, optimizer, ids, mask, rewards, group_size):
-    return _update(optimizer, -(rewards * _completions(policy, ids, mask)).mean())
+    return update(optimizer, -(rewards * _completions(policy, ids, mask)).mean())
 
 
 @mistake(
@@ -166,8 +151,8 @@ def no_baseline(policy, optimizer, ids, mask, rewards, group_size):
     "Then every advantage is too small, by the factor (K - 1) / K. Leave it out of its own baseline.",
 )
 def own_included(policy, optimizer, ids, mask, rewards, group_size):
-    advantages = _advantages(rewards, group_size) * (group_size - 1) / group_size
-    return _update(optimizer, -(advantages * _completions(policy, ids, mask)).mean())
+    advantages = leave_one_out(rewards, group_size) * (group_size - 1) / group_size
+    return update(optimizer, -(advantages * _completions(policy, ids, mask)).mean())
 
 
 @mistake(
@@ -175,7 +160,7 @@ def own_included(policy, optimizer, ids, mask, rewards, group_size):
     "That is a valid baseline, but it cannot tell an easy prompt from a good answer. Compare within each prompt.",
 )
 def over_the_batch(policy, optimizer, ids, mask, rewards, group_size):
-    return _update(optimizer, -((rewards - rewards.mean()) * _completions(policy, ids, mask)).mean())
+    return update(optimizer, -((rewards - rewards.mean()) * _completions(policy, ids, mask)).mean())
 
 
 @mistake(
@@ -185,7 +170,7 @@ def over_the_batch(policy, optimizer, ids, mask, rewards, group_size):
 def across_prompts(policy, optimizer, ids, mask, rewards, group_size):
     groups = rewards.reshape(group_size, -1)
     others = (groups.sum(0, keepdim=True) - groups) / (group_size - 1)
-    return _update(optimizer, -((groups - others).flatten() * _completions(policy, ids, mask)).mean())
+    return update(optimizer, -((groups - others).flatten() * _completions(policy, ids, mask)).mean())
 
 
 @mistake(
@@ -193,9 +178,9 @@ def across_prompts(policy, optimizer, ids, mask, rewards, group_size):
     "That is GRPO (notebook 09). RLOO leaves the scale of the rewards as it is.",
 )
 def divided_by_std(policy, optimizer, ids, mask, rewards, group_size):
-    advantages = _advantages(rewards, group_size).reshape(-1, group_size)
+    advantages = leave_one_out(rewards, group_size).reshape(-1, group_size)
     advantages = (advantages / (rewards.reshape(-1, group_size).std(1, keepdim=True) + 1e-6)).flatten()
-    return _update(optimizer, -(advantages * _completions(policy, ids, mask)).mean())
+    return update(optimizer, -(advantages * _completions(policy, ids, mask)).mean())
 
 
 @mistake(
@@ -205,7 +190,7 @@ def divided_by_std(policy, optimizer, ids, mask, rewards, group_size):
 def whitened(policy, optimizer, ids, mask, rewards, group_size):
     groups = rewards.reshape(-1, group_size)
     advantages = (groups - groups.mean(1, keepdim=True)) / (groups.std(1, keepdim=True) + 1e-6)
-    return _update(optimizer, -(advantages.flatten() * _completions(policy, ids, mask)).mean())
+    return update(optimizer, -(advantages.flatten() * _completions(policy, ids, mask)).mean())
 
 
 @mistake(
@@ -214,7 +199,7 @@ def whitened(policy, optimizer, ids, mask, rewards, group_size):
 )
 def mean_over_tokens(policy, optimizer, ids, mask, rewards, group_size):
     completions = _completions(policy, ids, mask) / mask.sum(1)
-    return _update(optimizer, -(_advantages(rewards, group_size) * completions).mean())
+    return update(optimizer, -(leave_one_out(rewards, group_size) * completions).mean())
 
 
 @mistake(
@@ -222,13 +207,13 @@ def mean_over_tokens(policy, optimizer, ids, mask, rewards, group_size):
     "The mean is over completions: each text counts once, with the sum over its tokens. Divide by B.",
 )
 def mean_over_all_tokens(policy, optimizer, ids, mask, rewards, group_size):
-    total = (_advantages(rewards, group_size) * _completions(policy, ids, mask)).sum()
-    return _update(optimizer, -total / mask.sum())
+    total = (leave_one_out(rewards, group_size) * _completions(policy, ids, mask)).sum()
+    return update(optimizer, -total / mask.sum())
 
 
 @mistake("You added up the completions instead of averaging.", "The step would grow with the batch.")
 def summed(policy, optimizer, ids, mask, rewards, group_size):
-    return _update(optimizer, -(_advantages(rewards, group_size) * _completions(policy, ids, mask)).sum())
+    return update(optimizer, -(leave_one_out(rewards, group_size) * _completions(policy, ids, mask)).sum())
 
 
 @mistake(
@@ -237,7 +222,7 @@ def summed(policy, optimizer, ids, mask, rewards, group_size):
 )
 def no_logarithm(policy, optimizer, ids, mask, rewards, group_size):
     completions = _completions(policy, ids, mask).exp()
-    return _update(optimizer, -(_advantages(rewards, group_size) * completions).mean())
+    return update(optimizer, -(leave_one_out(rewards, group_size) * completions).mean())
 
 
 @mistake(
@@ -246,7 +231,7 @@ def no_logarithm(policy, optimizer, ids, mask, rewards, group_size):
 )
 def raw_logits(policy, optimizer, ids, mask, rewards, group_size):
     logits = policy(ids).logits[:, :-1].gather(2, ids[:, 1:, None]).squeeze(2)
-    return _update(optimizer, -(_advantages(rewards, group_size) * (logits * mask[:, 1:]).sum(1)).mean())
+    return update(optimizer, -(leave_one_out(rewards, group_size) * (logits * mask[:, 1:]).sum(1)).mean())
 
 
 EXERCISE = Exercise(

@@ -10,7 +10,7 @@ from typing import Any
 from rlhf_lab.exercises import attempts
 from rlhf_lab.exercises.catalogue import UnknownExerciseError, find
 from rlhf_lab.exercises.comparing import agrees, difference, shown
-from rlhf_lab.exercises.execution import Outcome, is_stub, run_guarded, run_reference
+from rlhf_lab.exercises.execution import Outcome, is_stub, run_guarded, run_reference, side_effect
 from rlhf_lab.exercises.framework import Case, Exercise, Mistake, Verdict
 from rlhf_lab.exercises.pages import wrapped
 
@@ -85,10 +85,11 @@ def judge(exercise: Exercise, function: Callable) -> Verdict:
         return not_attempted
     words = [difference(mine, theirs, exercise.unordered) for mine, theirs in zip(yours, expected, strict=False)]
     wrong = next((i for i, word in enumerate(words) if word), None)
-    if wrong is None and (effect := next((mine.effect for mine in yours if mine.effect), "")):
-        text = f"{name}: not yet. What it returns is right, but {effect}\n{_ending(name)}"
-        return Verdict("wrong", text, printed=printed)
     if wrong is None:
+        effect = next((mine.effect for mine in yours if mine.effect), "") or side_effect(function, cases, parameters)
+        if effect:
+            text = f"{name}: not yet. What it returns is right, but {effect}\n{_ending(name)}"
+            return Verdict("wrong", text, printed=printed)
         text = f"{name}: correct, in all of {len(cases)} cases. The notebook goes on with yours."
         return Verdict("correct", text, printed=printed)
 

@@ -1,4 +1,4 @@
-"""Random inputs for cases, small and of varied size, drawn from a given generator; and two tiny models to train."""
+"""What exercises share: random inputs of small and varied size, two tiny models, and the parts of a training step."""
 
 from types import SimpleNamespace
 
@@ -76,3 +76,45 @@ def _means(embedding: Tensor, ids: Tensor, mask: Tensor | None) -> Tensor:
     real = torch.ones_like(ids) if mask is None else mask
     real = real.to(embedding.dtype)[..., None]  # (B, L, 1)
     return (embedding[ids] * real).cumsum(1) / real.cumsum(1).clamp(min=1)
+
+
+# --- Parts of a training step ------------------------------------------------------------------------
+
+
+def with_old_gradients(policy: TinyLanguageModel) -> TinyLanguageModel:
+    """The model itself, with gradients in it as an earlier step may have left them."""
+    policy.embedding.grad, policy.head.grad = torch.full_like(policy.embedding, 0.5), torch.full_like(policy.head, -0.5)
+    return policy
+
+
+def groups_of_texts(generator: torch.Generator) -> tuple[Tensor, Tensor, int]:
+    """Several completions of each of several prompts: ids (B, L), a mask (B, L) of the completions, their number K.
+
+    The K texts of a prompt are neighbours and begin with the same tokens. Padding has id 0.
+    """
+    prompts, each = size(generator, 2, 3), size(generator, 3, 4)
+    prompt, completion = whole(generator, 1, 2, prompts).repeat_interleave(each), size(generator, 2, 4)
+    lengths = prompt + whole(generator, 1, completion, len(prompt))
+    columns = torch.arange(2 + completion)
+    mask = (columns >= prompt[:, None]) & (columns < lengths[:, None])
+    ids = whole(generator, 1, 5, len(prompt), 2 + completion).masked_fill(columns >= lengths[:, None], 0)
+    return torch.where(columns < prompt[:, None], ids[::each].repeat_interleave(each, 0), ids), mask, each
+
+
+def token_log_probs(model: nn.Module, ids: Tensor) -> Tensor:
+    """Log-probabilities (B, L - 1) of the tokens from column 1 on."""
+    return model(ids).logits[:, :-1].log_softmax(-1).gather(2, ids[:, 1:, None]).squeeze(2)
+
+
+def leave_one_out(rewards: Tensor, group_size: int) -> Tensor:
+    """Each reward (B,) minus the mean of the others of its group."""
+    groups = rewards.reshape(-1, group_size)
+    return ((groups - groups.mean(1, keepdim=True)) * group_size / (group_size - 1)).flatten()
+
+
+def update(optimizer: torch.optim.Optimizer, loss: Tensor) -> Tensor:
+    """The end of a step without a mistake. Returns the loss, detached."""
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.detach()

@@ -210,6 +210,8 @@ def test_what_a_function_prints_is_shown_in_short(capsys):
     words, kept = says(capsys, functools.partial(chatty))
     assert kept and words.startswith("(your function printed)\nlosses tensor([1., 3.]")
     assert len(words.splitlines()) < 16
+    exercise = find("perplexity")
+    assert judge(exercise, chatty).printed.count("losses") == len(exercise.all_cases()), "once a case"
 
 
 def test_changing_the_inputs_harms_nobody(capsys):
@@ -426,8 +428,8 @@ def by_backward_where_it_is_asked_for(logits, rewards):
 
 
 def is_another_one_the_second_time(logits, rewards, calls=[0]):  # noqa: B006
-    calls[0] += 1
-    return GRADIENT(logits, rewards) + (calls[0] % 3 == 0)
+    calls[0] += logits.requires_grad
+    return GRADIENT(logits, rewards) + calls[0] % 2
 
 
 @pytest.mark.parametrize(
