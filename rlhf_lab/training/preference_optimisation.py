@@ -47,6 +47,8 @@ from rlhf_lab.training.optimisation import (
     shuffled_batches,
     warmup_cosine,
 )
+from rlhf_lab.training.reward_examples import completions_of, self_preferences, weight_of
+from rlhf_lab.training.reward_objectives import accuracy
 
 
 class DirectObjective(Protocol):
@@ -221,7 +223,7 @@ def train_on_preferences(
             "loop": "train_on_preferences",
             "objective": objective,
             "config": config,
-            "examples": [(data.texts.prompts, data.texts.texts, data.good.tolist(), data.weights.tolist())],
+            "examples": data.rows(),
         },
         evaluate_every=config.evaluate_every,
         checkpoint_every=config.checkpoint_every,
@@ -251,8 +253,13 @@ class _Data:
     good: Tensor  # (n,) bool
     weights: Tensor  # (n,), how much each example counts; 1 on average
     swapped: Rollout | None = None  # n rows, for single texts: each text under another example's prompt
-    reference: Tensor | float = 0.0  # (n, M), log-probabilities of the texts under the reference
-    swapped_reference: Tensor | float = 0.0  # (n,)
+
+    def __post_init__(self) -> None:
+        n = len(self.good)
+        self.tokens = self.texts.lengths.view(n, -1)  # (n, M)
+        self.longest = (self.texts.prompt_mask.sum(1).view(n, -1) + self.tokens).amax(1)  # (n,), with the prompt
+        # Log-probabilities of the texts under the reference; zeros without one.
+        self.reference, self.swapped_reference = torch.zeros(self.tokens.shape), torch.zeros(n)
 
     @classmethod
     def of(cls, tokenizer, examples: Sequence[Any], objective: DirectObjective) -> "_Data":
@@ -267,16 +274,18 @@ class _Data:
                     f"Example {i} has no {missing[0]}: {name} learns from {kind} with {', '.join(wanted)}."
                 )
         prompts = [example.prompt for example in examples]
-        weights = torch.tensor([float(getattr(example, "weight", 1.0)) for example in examples])
+        weights = torch.tensor([weight_of(example) for example in examples])
         weights = weights / weights.mean()
         if objective.pairs:
-            if same := [i for i, pair in enumerate(examples) if pair.chosen == pair.rejected]:
+            both = [completions_of(pair) for pair in examples]
+            if same := self_preferences(examples, both):
                 raise ValueError(
                     f"In {len(same)} of {len(examples)} pairs (the first is number {same[0]}) chosen and rejected are"
                     " one text, from which nothing can be learned. Leave them out."
                 )
-            both = [text for pair in examples for text in (pair.chosen, pair.rejected)]
-            texts = Rollout.from_texts(tokenizer, [prompt for prompt in prompts for _ in range(2)], both)
+            texts = Rollout.from_texts(
+                tokenizer, [prompt for prompt in prompts for _ in range(2)], [text for texts in both for text in texts]
+            )
             return cls(texts, torch.ones(len(examples), dtype=torch.bool), weights)
         good = [bool(example.label) for example in examples]
         if len(set(good)) < 2:
@@ -287,6 +296,12 @@ class _Data:
         texts = [example.completion for example in examples]
         swapped = Rollout.from_texts(tokenizer, prompts, [*texts[1:], texts[0]])
         return cls(Rollout.from_texts(tokenizer, prompts, texts), torch.tensor(good), weights, swapped)
+
+    def rows(self) -> list[tuple]:
+        """What each example says, for the identity of a run."""
+        each = zip(self.texts.prompts, self.texts.texts, strict=True)
+        texts = zip(*[each] * self.tokens.shape[1], strict=True)
+        return list(zip(texts, self.good.tolist(), self.weights.tolist(), strict=True))
 
     @torch.no_grad()
     def compare_with(self, reference: nn.Module, micro_batch_tokens: int) -> None:
@@ -306,35 +321,31 @@ def _backward(
 ) -> tuple[float, dict[str, float]]:
     """The mean loss of a batch of examples (b,), and the step's metrics. Adds the gradient to the policy's."""
     device = next(policy.parameters()).device
-    per_example = len(data.texts) // len(data.good)
-    good = data.good[batch].to(device)
+    per_example = data.tokens.shape[1]
     zero = torch.zeros((), device=device)
     if data.swapped is not None:
         with torch.no_grad():
             moved = _sums(policy, data.swapped.select(batch).to(device), config.micro_batch_tokens)
         zero = kto_zero(moved - data.swapped_reference[batch].to(device))
-    lengths = (data.texts.prompt_mask.sum(1) + data.texts.lengths).view(-1, per_example).amax(1)[batch]
-    imitated = data.texts.lengths.view(-1, per_example)[batch, 0].to(device) * good  # tokens of chosen or good texts
+    imitated = int((data.tokens[batch, 0] * data.good[batch]).sum())  # tokens of the chosen or good texts
     total, ratios, scores = 0.0, [], []
     # Both texts of a pair are computed together, because the loss needs both.
-    pieces = list(micro_batches_by_length(lengths, config.micro_batch_tokens // per_example))
-    for piece in pieces:
-        rows = (batch[piece][:, None] * per_example + torch.arange(per_example)).flatten()
-        texts = data.texts.select(rows).to(device)
+    pieces = micro_batches_by_length(data.longest[batch], config.micro_batch_tokens // per_example)
+    for which in (batch[piece] for piece in pieces):
+        texts = data.texts.select((which[:, None] * per_example + torch.arange(per_example)).flatten()).to(device)
+        good, known = data.good[which].to(device), data.reference[which].to(device)
         sums = _sums(policy, texts).view(-1, per_example)
-        known = data.reference[batch[piece]].to(device) if objective.reference else 0.0
-        score = (sums - known) / (texts.lengths.view(-1, per_example) if objective.per_token else 1)
-        losses = objective.losses(score, good[piece.to(device)], zero)
-        loss = (losses * data.weights[batch[piece]].to(device)).sum() / len(batch)
+        score = (sums - known) / (data.tokens[which].to(device) if objective.per_token else 1)
+        losses = objective.losses(score, good, zero)
+        loss = (losses * data.weights[which].to(device)).sum() / len(batch)
         if config.sft_coefficient:
-            nats = -(sums[:, 0] * good[piece.to(device)]).sum() / imitated.sum().clamp(min=1)
-            loss = loss + config.sft_coefficient * nats
+            loss = loss + config.sft_coefficient * (-(sums[:, 0] * good).sum() / max(imitated, 1))
         loss.backward()
         total += float(loss.detach())
         ratios.append((sums - known).detach())
         scores.append(score.detach())
-    order = torch.cat(pieces).to(device)
-    return total, _metrics(torch.cat(ratios), torch.cat(scores), good[order], objective)
+    good = data.good[torch.cat([batch[piece] for piece in pieces])].to(device)
+    return total, _metrics(torch.cat(ratios), torch.cat(scores), good, objective)
 
 
 def _metrics(ratios: Tensor, scores: Tensor, good: Tensor, objective: DirectObjective) -> dict[str, float]:
@@ -342,9 +353,8 @@ def _metrics(ratios: Tensor, scores: Tensor, good: Tensor, objective: DirectObje
         up, down = float(ratios[good].mean()), float(ratios[~good].mean())  # NaN where the batch has none
         return {"chosen": up, "rejected": down, "margin": up - down}
     up, down = ratios.mean(0).tolist()
-    ahead = scores[:, 0] - scores[:, 1]
-    accuracy = float(((ahead > 0) + 0.5 * (ahead == 0)).mean())
-    return {"chosen": up, "rejected": down, "margin": up - down, "accuracy": accuracy}
+    ahead = accuracy(scores[:, 0] - scores[:, 1])
+    return {"chosen": up, "rejected": down, "margin": up - down, "accuracy": ahead}
 
 
 def _check_lengths(policy: nn.Module, data: _Data) -> None:

@@ -135,8 +135,9 @@ def answer_of(example: Any) -> tuple:
     return is_tie(example), getattr(example, "strength", None), tiers, scores, tags, weight_of(example)
 
 
-def self_preferences(examples: Sequence[Any], rows: Sequence[Sequence[Sequence[int]]]) -> list[int]:
-    """Indices of the pairs and rankings that prefer a text to itself, compared by token ids (rows: from `tokenise`).
+def self_preferences(examples: Sequence[Any], rows: Sequence[Sequence[Sequence]]) -> list[int]:
+    """Indices of the pairs and rankings that prefer a text to itself. rows: the texts of each, as `tokenise` or
+    `completions_of` gives them, to be compared by token ids or by characters.
 
     Both sides always get the same reward, so nothing can be learned from them.
     """

@@ -17,6 +17,7 @@ if not os.environ.get("RLHF_LAB_REQUIRE_INTEROP"):
 
 import torch
 from datasets import Dataset, load_dataset
+from trainers import settings
 from transformers import AutoModelForSequenceClassification, PreTrainedTokenizerFast
 from trl import (
     DPOConfig,
@@ -77,21 +78,6 @@ def tokenizer():
 @pytest.fixture
 def model():
     return load_language_model("tiny")[0].requires_grad_(True)
-
-
-def settings(config, folder, **more):
-    return config(
-        output_dir=str(folder),
-        per_device_train_batch_size=4,
-        max_steps=1,
-        use_cpu=True,
-        bf16=False,
-        report_to=[],
-        disable_tqdm=True,
-        save_strategy="no",
-        logging_steps=1,
-        **more,
-    )
 
 
 def loaded(rows, folder):

@@ -16,6 +16,7 @@ import random
 
 import torch
 from datasets import Dataset
+from trainers import settings
 from trl import DPOConfig, DPOTrainer
 from trl.experimental.cpo import CPOConfig, CPOTrainer
 from trl.experimental.orpo import ORPOConfig, ORPOTrainer
@@ -58,22 +59,6 @@ def moved(seed):
     return model
 
 
-def settings(config, folder, **more):
-    return config(
-        output_dir=str(folder),
-        per_device_train_batch_size=4,
-        max_steps=1,
-        learning_rate=1e-6,
-        use_cpu=True,
-        bf16=False,
-        report_to=[],
-        disable_tqdm=True,
-        save_strategy="no",
-        logging_steps=1,
-        **more,
-    )
-
-
 def first_loss(trainer):
     trainer.train()
     return next(record["loss"] for record in trainer.state.log_history if "loss" in record)
@@ -95,7 +80,7 @@ def ours(objective, tokenizer, pairs):
     ids=repr,
 )
 def test_with_a_reference(objective, more, tokenizer, pairs, tmp_path):
-    arguments = settings(DPOConfig, tmp_path, **more)
+    arguments = settings(DPOConfig, tmp_path, learning_rate=1e-6, **more)
     trainer = DPOTrainer(
         moved(1),
         ref_model=moved(2),
@@ -107,7 +92,9 @@ def test_with_a_reference(objective, more, tokenizer, pairs, tmp_path):
 
 
 def test_simpo(tokenizer, pairs, tmp_path):
-    arguments = settings(CPOConfig, tmp_path, loss_type="simpo", beta=2.0, simpo_gamma=0.7, cpo_alpha=0.0)
+    arguments = settings(
+        CPOConfig, tmp_path, learning_rate=1e-6, loss_type="simpo", beta=2.0, simpo_gamma=0.7, cpo_alpha=0.0
+    )
     dataset = Dataset.from_list(trl.to_preference(pairs))
     trainer = CPOTrainer(moved(1), args=arguments, train_dataset=dataset, processing_class=tokenizer)
     assert first_loss(trainer) == pytest.approx(ours(SimPO(2.0, 0.7), tokenizer, pairs), rel=2e-4)
@@ -115,7 +102,7 @@ def test_simpo(tokenizer, pairs, tmp_path):
 
 def test_the_odds_of_orpo(tokenizer, pairs, tmp_path):
     """Its odds only: TRL's cross-entropy is over the prompt, too, and a mean over tokens; ours is that of the paper."""
-    arguments = settings(ORPOConfig, tmp_path, beta=0.4)
+    arguments = settings(ORPOConfig, tmp_path, learning_rate=1e-6, beta=0.4)
     dataset = Dataset.from_list(trl.to_preference(pairs))
     trainer = ORPOTrainer(moved(1), args=arguments, train_dataset=dataset, processing_class=tokenizer)
     trainer.train()

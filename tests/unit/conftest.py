@@ -1,6 +1,7 @@
 """A language model of a few thousand parameters, randomly initialised, for tests of everything built on one."""
 
 import pytest
+from kit import Tools
 
 TEXTS = [
     "Review of the Copper Kettle bakery: The plum bread was still warm.",
@@ -63,3 +64,8 @@ def llama(tokenizer):
             if parameter.ndim == 2:
                 parameter.mul_(12.0)
     return model.eval()
+
+
+@pytest.fixture
+def tools(model, tokenizer, prompts, tmp_path, monkeypatch):
+    return Tools(model, tokenizer, prompts, tmp_path, monkeypatch.setattr)

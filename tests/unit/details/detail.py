@@ -2,21 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from kit import Tools
+
 DETAILS: dict[int, "Detail"] = {}  # by number, filled by the files beside this one
-
-
-@dataclass(frozen=True)
-class Tools:
-    """What a check may use: a small model with its tokenizer, prompts, a folder, and a way to replace things."""
-
-    model: Any
-    tokenizer: Any
-    prompts: list[str]
-    folder: Path
-    replace: Callable[[str, Any], None]  # replace("module.name", with this)
 
 
 @dataclass(frozen=True)

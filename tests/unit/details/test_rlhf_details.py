@@ -12,7 +12,7 @@ import details_of_measuring  # noqa: F401
 import details_of_models  # noqa: F401
 import details_of_policy_gradients  # noqa: F401
 import pytest
-from detail import DETAILS, Tools
+from detail import DETAILS
 
 UNIT = Path(__file__).parents[1]
 ELSEWHERE = {
@@ -42,11 +42,6 @@ ELSEWHERE = {
     24: ["evaluation/test_over_optimisation.py::test_a_fit_finds_the_curve_and_tells_it_from_the_other"],
 }
 BROKEN = [(number, what) for number in sorted(DETAILS) for what in DETAILS[number].broken]
-
-
-@pytest.fixture
-def tools(model, tokenizer, prompts, tmp_path, monkeypatch):
-    return Tools(model, tokenizer, prompts, tmp_path, monkeypatch.setattr)
 
 
 def test_every_detail_is_here():

@@ -1,8 +1,9 @@
 """A store in a temporary folder, and questions to put into sessions."""
 
 import pytest
+from kit import make_record
 
-from rlhf_lab.feedback import FeedbackStore, RatingSession, Record, compare_item
+from rlhf_lab.feedback import FeedbackStore, RatingSession, compare_item
 
 
 def make_items(count, prefix=""):
@@ -10,26 +11,6 @@ def make_items(count, prefix=""):
         compare_item(f"Prompt {prefix}{i}:", f" first {prefix}{i}", f" second {prefix}{i}", ("old", "new"))
         for i in range(count)
     ]
-
-
-def make_record(number=0, **changes):
-    item = compare_item(f"Prompt {number}:", f" first {number}", f" second {number}")
-    return Record(
-        **{
-            "rater_id": "learner",
-            "source": "human",
-            "session_id": "sitting",
-            "task_id": "task",
-            "kind": "compare",
-            "item_id": item.item_id,
-            "prompt": item.prompt,
-            "candidates": item.candidates,
-            "display_order": tuple(c.id for c in item.candidates),
-            "status": "submitted",
-            "value": {"winner": item.candidates[0].id},
-            **changes,
-        }
-    )
 
 
 @pytest.fixture

@@ -2,20 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+
+from kit import Tools
 
 ROWS: list["Hostile"] = []  # filled by the files beside this one
-
-
-@dataclass(frozen=True)
-class Tools:
-    """What a row may use: a small model with its tokenizer, prompts, and an empty folder."""
-
-    model: Any
-    tokenizer: Any
-    prompts: list[str]
-    folder: Path
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from unittest import mock
 
 from hostile import Tools, hostile
+from kit import make_record
 
 from rlhf_lab import paths, plots
 from rlhf_lab.exercises.attempts import ProgressError, ProgressStore
@@ -15,7 +16,6 @@ from rlhf_lab.feedback import (
     FeedbackError,
     FeedbackStore,
     RatingSession,
-    Record,
     RecordError,
     StoreBusyError,
     StoreError,
@@ -105,29 +105,10 @@ def _store_at_home(folder: Path):
 # -- databases --
 
 
-def record(number: int = 0, **changes) -> Record:
-    item = compare_item(f"Prompt {number}:", " one", " two")
-    ids = tuple(candidate.id for candidate in item.candidates)
-    fields = {
-        "rater_id": "learner",
-        "source": "human",
-        "session_id": "sitting",
-        "task_id": "task",
-        "kind": "compare",
-        "item_id": item.item_id,
-        "prompt": item.prompt,
-        "candidates": item.candidates,
-        "display_order": ids,
-        "status": "submitted",
-        "value": {"winner": ids[0]},
-    }
-    return Record(**{**fields, **changes})
-
-
 def store_of(folder: Path, *statements: str) -> FeedbackStore:
     """A store with one record, and then these SQL statements done to its file."""
     store = FeedbackStore(folder / "feedback.sqlite")
-    store.append(record())
+    store.append(make_record())
     with closing(sqlite3.connect(store.path)) as connection, connection:
         for statement in statements:
             connection.execute(statement)
@@ -143,7 +124,7 @@ def opening(*statements: str):
 
 
 def adding(*statements: str):
-    return lambda tools: store_of(tools.folder, *statements).append(record(1))
+    return lambda tools: store_of(tools.folder, *statements).append(make_record(1))
 
 
 def opened(make):
@@ -176,7 +157,7 @@ def full_disk(tools: Tools):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (store.path.stat().st_size, before[1]))
     try:
-        store.append(record(1, note="long " * 100_000))
+        store.append(make_record(1, note="long " * 100_000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
@@ -189,16 +170,16 @@ def locked(tools: Tools):
     store = Hurried(store_of(tools.folder).path)
     with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        store.append(record(1))
+        store.append(make_record(1))
 
 
 def written_by_another_notebook(tools: Tools):
-    store_of(tools.folder).append(record(1), after=0)
+    store_of(tools.folder).append(make_record(1), after=0)
 
 
 def same_uid(tools: Tools):
     store = store_of(tools.folder)
-    store.append(record(1, uid=store.events()[0].uid))
+    store.append(make_record(1, uid=store.events()[0].uid))
 
 
 BACKUP = "put a backup in its place"
